@@ -1,0 +1,162 @@
+"""The bus: results of plugins and of the transport, for whoever polls.
+
+Events are reliable and ordered, kept in a bounded log; a reader that falls further behind than the log is
+long loses the oldest and is told how many. Values are latest-wins. Nobody calls back into the fast lane:
+consumers hold a :class:`Reader` and poll, or wait for the signal that new events are there.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any, NamedTuple
+
+
+class Event(NamedTuple):
+    """One thing that happened.
+
+    Attributes
+    ----------
+    sequence : int
+        Position in the bus's log, from 0, without holes.
+    time : float
+        Stream seconds at which it happened or will happen in the sound.
+    emitted : float
+        Stream seconds at which the host knew (committed) it.
+    plugin, output : str
+        Who says so; ``host`` and ``transport`` speak for the host itself.
+    value : float, tuple of float or None
+    label : str or None
+    """
+
+    sequence: int
+    time: float
+    emitted: float
+    plugin: str
+    output: str
+    value: float | tuple[float, ...] | None
+    label: str | None
+
+    @property
+    def name(self) -> str:
+        """``plugin.output``."""
+        return f"{self.plugin}.{self.output}"
+
+
+class Value(NamedTuple):
+    """Newest value of a continuous output: stream time, number or vector, label."""
+
+    time: float
+    value: float | tuple[float, ...] | None
+    label: str | None
+
+
+@dataclass(slots=True)
+class Reader:
+    """A consumer's own place in the event log. Used by one thread at a time.
+
+    Attributes
+    ----------
+    missed : int
+        Events lost because this reader was slower than the log is long.
+    """
+
+    bus: Bus
+    position: int
+    missed: int = 0
+
+    def poll(self, most: int = 1024) -> list[Event]:
+        """New events in order, at most `most`; empty if there are none. Never blocks for long."""
+        events, self.position, lost = self.bus._since(self.position, most)
+        self.missed += lost
+        return events
+
+    def wait(self, timeout: float) -> bool:
+        """Wait until there is something to poll; False when `timeout` seconds have passed."""
+        return self.bus._wait(self.position, timeout)
+
+
+class Bus:
+    """Bounded log of events and table of newest values.
+
+    Parameters
+    ----------
+    capacity : int
+        Events kept; when full, the oldest are overwritten and slow readers count what they missed.
+
+    Notes
+    -----
+    One writer (the fast lane; others hand their events to it), any number of readers on any thread.
+    """
+
+    def __init__(self, capacity: int = 8192) -> None:
+        self._log: deque[Event] = deque(maxlen=capacity)
+        self._next = 0
+        self._changed = threading.Condition(threading.Lock())
+        self._values: dict[str, Value] = {}
+
+    def publish(
+        self,
+        time: float,
+        emitted: float,
+        plugin: str,
+        output: str,
+        value: float | tuple[float, ...] | None = None,
+        label: str | None = None,
+    ) -> None:
+        """Append an event."""
+        with self._changed:
+            self._log.append(Event(self._next, time, emitted, plugin, output, value, label))
+            self._next += 1
+            self._changed.notify_all()
+
+    def set(
+        self, name: str, time: float, value: float | tuple[float, ...] | None, label: str | None = None
+    ) -> None:
+        """Replace the newest value of ``plugin.output``."""
+        self._values[name] = Value(time, value, label)
+
+    def values(self) -> dict[str, Value]:
+        """A copy of all newest values."""
+        return self._values.copy()
+
+    def value(self, name: str) -> Value | None:
+        """The newest value of one output, or None."""
+        return self._values.get(name)
+
+    def drop(self, plugin: str) -> None:
+        """Forget the values of a plugin that is gone."""
+        for name in [n for n in self._values.copy() if n.startswith(plugin + ".")]:
+            self._values.pop(name, None)
+
+    def reader(self) -> Reader:
+        """A reader that starts at the next event."""
+        with self._changed:
+            return Reader(self, self._next)
+
+    def _since(self, position: int, most: int) -> tuple[list[Event], int, int]:
+        with self._changed:
+            first = self._next - len(self._log)
+            lost = max(0, first - position)
+            start = position + lost
+            count = min(most, self._next - start)
+            if count <= 0:
+                return [], start, lost
+            return list(islice(self._log, start - first, start - first + count)), start + count, lost
+
+    def _wait(self, position: int, timeout: float) -> bool:
+        with self._changed:
+            return self._changed.wait_for(lambda: self._next > position, timeout)
+
+
+def plain(value: Any) -> float | tuple[float, ...] | None:
+    """A plugin's value as plain Python numbers (what the bus carries)."""
+    if value is None:
+        return None
+    if hasattr(value, "tolist"):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return tuple(float(v) for v in value)
+    return float(value)

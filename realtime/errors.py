@@ -1,0 +1,15 @@
+"""The errors that cross a boundary of the host."""
+
+from __future__ import annotations
+
+
+class UserError(Exception):
+    """Wrong use or bad input: one clear line that names the thing and the remedy.
+
+    The command line prints it without a traceback and exits with status 2; the WebSocket and OSC APIs
+    return it as an error reply.
+    """
+
+
+class PluginError(Exception):
+    """A plugin broke its contract (wrong output, wrong type, not finite); contained and counted by the host."""
