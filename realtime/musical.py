@@ -1,4 +1,4 @@
-"""Musical time: what a tracker reports, what the transport publishes. Plain values, no behaviour beyond lookup."""
+"""Musical time: what a tracker reports, what the transport publishes."""
 
 from __future__ import annotations
 

@@ -17,18 +17,18 @@ class Block(NamedTuple):
     ----------
     samples : ndarray of float32, shape (n, channels)
         Valid until the next ``read``; n ≥ 0, as large as what was there (bounded by the caller's `most`).
-    index : int
+    first : int
         Index of the first frame in the capture stream (frames at the source's rate since start, lost ones
         included).
     lost : int
-        Frames missing right before this block (overrun, device gap); already counted in `index`.
+        Frames missing right before this block (overrun, device gap); already counted in `first`.
     host_time : float
         ``time.monotonic()`` seconds at which the LAST frame of the block entered the computer (for a paced
         file: at which it is "played"). The StreamClock filters it.
     """
 
     samples: npt.NDArray[np.float32]
-    index: int
+    first: int
     lost: int
     host_time: float
 
@@ -78,7 +78,7 @@ class Source(ABC):
 
     @abstractmethod
     def read(self, most: int) -> Block | None:
-        """What has arrived, at most `most` frames; a block of 0 frames if nothing; None at the end. Never waits."""
+        """What has arrived, at most `most` frames; a block of 0 frames if nothing; None at the end."""
 
     def wait(self, timeout: float) -> None:
         """Wait up to `timeout` seconds for more sound. Default: sleep 1 ms at most."""

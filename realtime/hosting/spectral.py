@@ -83,9 +83,7 @@ def mel_filterbank(spec: LogMelSpec) -> F32:
     Bands narrower than a bin fall back to linear interpolation between the two bins around their centre, so
     that no band is empty.
     """
-    mel = np.linspace(
-        2595 * np.log10(1 + spec.fmin / 700), 2595 * np.log10(1 + spec.fmax / 700), spec.bands + 2
-    )
+    mel = np.linspace(2595 * np.log10(1 + spec.fmin / 700), 2595 * np.log10(1 + spec.fmax / 700), spec.bands + 2)
     edge = 700 * (10 ** (mel / 2595) - 1)
     bins = np.fft.rfftfreq(spec.window, 1 / spec.sample_rate)
     lower, centre, upper = edge[:-2], edge[1:-1], edge[2:]
