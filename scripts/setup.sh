@@ -1,0 +1,96 @@
+#!/usr/bin/env bash
+# Set up .venv and what the system lacks. Usage: scripts/setup.sh run|gui|test
+#   run   the host alone          gui   with the visualizer          test  all that tests and linters need
+# Does nothing when pyproject.toml has not changed since the last time.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+profile=${1:-run}
+venv=.venv
+
+say() { echo "setup: $*"; }
+
+case $profile in
+  run)  packages=(libportaudio2); target="." ;;
+  gui)  packages=(libportaudio2 libegl1 libgl1 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1
+                  libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0
+                  libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1)
+        target=".[gui]" ;;
+  test) packages=(libportaudio2 jackd2 pulseaudio pulseaudio-utils libasound2-plugins liblo-tools xvfb
+                  libegl1 libgl1 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1
+                  libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0
+                  libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1)
+        target=".[dev,gui,cluster]" ;;
+  *)    say "unknown profile '$profile' (run, gui, test)" >&2; exit 2 ;;
+esac
+
+# --- the system: only Debian and Ubuntu are done for the user ---------------------------------------------
+system_packages() {
+  command -v dpkg-query >/dev/null || return 0
+  local missing=() name
+  for name in "${packages[@]}"; do
+    dpkg-query -W -f='${Status}' "$name" 2>/dev/null | grep -q "ok installed" || missing+=("$name")
+  done
+  [ ${#missing[@]} -gt 0 ] || return 0
+  if [ "$(id -u)" -ne 0 ]; then
+    say "missing system packages; install them with: sudo apt-get install -y ${missing[*]}" >&2
+    [ "$profile" != test ] || exit 1 # the tests use real sound servers; the host itself runs without
+    return 0
+  fi
+  say "system packages: ${missing[*]}"
+  # jackd2 asks about real-time priority: take its default. Lists may be stale or empty: fetch them once.
+  export DEBIAN_FRONTEND=noninteractive
+  local install=(apt-get install -y -q --no-install-recommends "${missing[@]}")
+  "${install[@]}" >/dev/null 2>&1 || { apt-get update -q >/dev/null 2>&1 || true; "${install[@]}" >/dev/null; } || {
+    say "could not install: ${missing[*]} (try: sudo apt-get install -y ${missing[*]})" >&2
+    [ "$profile" != test ] || exit 1
+  }
+}
+
+# --- Python ------------------------------------------------------------------------------------------------
+choose_python() {
+  local candidate
+  for candidate in ${PYTHON:-} python3.11 python3.12 python3.13 python3.14 python3; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+      echo "$candidate"
+      return
+    fi
+  done
+  say "needs Python 3.11 or newer (set PYTHON=/path/to/python)" >&2
+  exit 1
+}
+
+# torch is for parity tests of exported models and for training: the CPU build that is pinned here is small;
+# an unpinned one may bring gigabytes of CUDA libraries.
+torch_pin="torch==2.13.0"
+
+system_packages
+stamp="$venv/.setup-$profile"
+want=$({ cat pyproject.toml scripts/setup.sh; pwd; } | cksum)
+if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && [ -x "$venv/bin/python" ]; then
+  exit 0
+fi
+# What the test profile installed includes the others.
+if [ "$profile" != test ] && [ -f "$venv/.setup-test" ] && [ "$(cat "$venv/.setup-test")" = "$want" ]; then
+  exit 0
+fi
+
+if ! "$venv/bin/python" -c "" 2>/dev/null; then
+  python=$(choose_python)
+  say "making $venv with $("$python" --version)"
+  "$python" -m venv --clear "$venv" || {
+    say "could not make $venv; on Debian and Ubuntu: sudo apt-get install -y python3-venv" >&2
+    exit 1
+  }
+fi
+pip=("$venv/bin/python" -m pip --disable-pip-version-check)
+say "pip"
+"${pip[@]}" install -q --upgrade pip
+if [ "$profile" = test ]; then
+  say "installing $torch_pin (for parity tests)"
+  "${pip[@]}" install -q "$torch_pin"
+fi
+say "installing sidechain: $target"
+"${pip[@]}" install -q -e "$target"
+echo "$want" >"$stamp"
+say "ready"
