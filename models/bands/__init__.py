@@ -1,0 +1,1 @@
+"""Three-band levels for lights."""

@@ -1,0 +1,1 @@
+"""Signal-processing parts that several plugins share."""
