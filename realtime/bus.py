@@ -11,7 +11,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 
 class Event(NamedTuple):
@@ -78,6 +78,16 @@ class Reader:
         return self.bus._wait(self.position, timeout)
 
 
+class Tap(Protocol):
+    """Takes every event and every value of a bus as it is published."""
+
+    def event(self, event: Event) -> None:
+        """An event was published."""
+
+    def value(self, name: str, value: Value) -> None:
+        """A value was replaced."""
+
+
 class Bus:
     """Bounded log of events and table of newest values.
 
@@ -85,13 +95,17 @@ class Bus:
     ----------
     capacity : int
         Events kept; when full, the oldest are overwritten and slow readers count what they missed.
+    tap : Tap, optional
+        Is handed everything at once, on the writer's thread: for runs over files, where nothing may be missed
+        and nobody waits.
 
     Notes
     -----
     One writer (the fast lane; others hand their events to it), any number of readers on any thread.
     """
 
-    def __init__(self, capacity: int = 8192) -> None:
+    def __init__(self, capacity: int = 8192, tap: Tap | None = None) -> None:
+        self._tap = tap
         self._log: deque[Event] = deque(maxlen=capacity)
         self._next = 0
         self._changed = threading.Condition(threading.Lock())
@@ -108,15 +122,20 @@ class Bus:
     ) -> None:
         """Append an event."""
         with self._changed:
-            self._log.append(Event(self._next, time, emitted, plugin, output, value, label))
+            event = Event(self._next, time, emitted, plugin, output, value, label)
+            self._log.append(event)
             self._next += 1
             self._changed.notify_all()
+        if self._tap is not None:
+            self._tap.event(event)
 
     def set(
         self, name: str, time: float, value: float | tuple[float, ...] | None, label: str | None = None
     ) -> None:
         """Replace the newest value of ``plugin.output``."""
-        self._values[name] = Value(time, value, label)
+        self._values[name] = newest = Value(time, value, label)
+        if self._tap is not None:
+            self._tap.value(name, newest)
 
     def values(self) -> dict[str, Value]:
         """A copy of all newest values."""
@@ -125,6 +144,10 @@ class Bus:
     def value(self, name: str) -> Value | None:
         """The newest value of one output, or None."""
         return self._values.get(name)
+
+    def mirror(self, event: Event) -> None:
+        """Append an event of another bus (the engine's, seen from the front process), renumbered here."""
+        self.publish(event.time, event.emitted, event.plugin, event.output, event.value, event.label)
 
     def drop(self, plugin: str) -> None:
         """Forget the values of a plugin that is gone."""

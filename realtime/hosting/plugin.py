@@ -20,9 +20,9 @@ explicit state added.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NamedTuple
+from typing import ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -274,11 +274,14 @@ class Plugin:
         """Release everything."""
 
 
-def label_of(plugin: str, output: str) -> str:
-    """Bus name ``plugin.output``."""
-    return f"{plugin}.{output}"
+class PluginFactory(Protocol):
+    """What makes instances of a plugin: the plugin class itself, or a loaded bundle."""
 
+    @property
+    def descriptor(self) -> Descriptor:
+        """Known before there is an instance."""
+        ...
 
-def defaults(parameters: Sequence[Parameter]) -> dict[str, float]:
-    """Default value of every parameter."""
-    return {p.identifier: p.default for p in parameters}
+    def __call__(self) -> Plugin:
+        """A new instance, not yet prepared."""
+        ...

@@ -1,0 +1,181 @@
+"""The commands a running host understands, whoever sends them: console, OSC, MIDI, WebSocket, embedding code.
+
+Each command is a method name and named parameters; answers are plain data. Wrong ones raise ``UserError`` with
+one clear line. Commands that touch the sound run on the fast lane's thread, between two blocks.
+"""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Callable, Mapping
+from concurrent.futures import TimeoutError as FutureTimeout
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from realtime import preset as presets
+from realtime.errors import UserError
+from realtime.hosting import registry
+from realtime.outputs.registry import open_outputs
+
+if TYPE_CHECKING:
+    from realtime.engine import Engine
+
+ANSWER_WITHIN = 2.0
+"""Seconds after which a command that got no answer is given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command: the parameters it takes (name → type) and what it does."""
+
+    takes: dict[str, type]
+    run: Callable[..., Any]
+    optional: tuple[str, ...] = ()
+
+
+class Commands:
+    """Dispatches commands to the parts of an engine. ``call`` may be used from any thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        acts = {
+            "tap": {},
+            "nudge": {"ms": float},
+            "double": {},
+            "halve": {},
+            "lock": {"on": bool},
+            "hold": {"on": bool},
+            "one": {},
+            "resync": {},
+            "metre": {"beats": int},
+            "window": {"low": float, "high": float},
+        }
+        self._table: dict[str, Command] = {
+            f"transport.{name}": Command(takes, self._act(name)) for name, takes in acts.items()
+        }
+        self._table |= {
+            "plugin.enable": Command({"plugin": str, "on": bool}, self._plugin_enable),
+            "plugin.set": Command({"plugin": str, "parameter": str, "value": object}, self._plugin_set),
+            "output.add": Command({"settings": dict}, self._output_add),
+            "output.remove": Command({"name": str}, lambda name: self._engine.runner.remove(name)),
+            "output.offset": Command({"name": str, "ms": float}, self._output_offset),
+            "output.enable": Command(
+                {"name": str, "on": bool}, lambda name, on: self._engine.runner.enable(name, on)
+            ),
+            "output.test": Command({"name": str}, lambda name: self._engine.runner.test(name)),
+            "outputs.panic": Command({}, lambda: self._engine.runner.panic()),
+            "preset.get": Command({}, lambda: self._engine.current_preset().model_dump()),
+            "preset.list": Command({}, lambda: sorted(presets.available())),
+            "preset.save": Command({"name": str}, self._preset_save),
+            "state.get": Command({}, lambda: self._engine.status()),
+            "ping": Command({}, lambda: "pong"),
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """All commands."""
+        return sorted(self._table)
+
+    def call(self, method: str, params: Mapping[str, Any]) -> Any:
+        """Run one command; raises ``UserError`` if it is unknown, wrong, or refused."""
+        command = self._table.get(method)
+        if command is None:
+            near = difflib.get_close_matches(method, self.names, n=1)
+            raise UserError(f"unknown command '{method}'" + (f"; did you mean '{near[0]}'?" if near else ""))
+        return command.run(**_checked(method, command, params))
+
+    def _act(self, name: str) -> Callable[..., Any]:
+        def act(**params: Any) -> Any:
+            engine = self._engine
+            at = engine.stream_now()
+            return self._on_lane(lambda: engine.transport.act(name, params, at))
+
+        return act
+
+    def _on_lane(self, action: Callable[[], Any]) -> Any:
+        if not self._engine.running:
+            return action()
+        future = self._engine.lane.do(action)
+        try:
+            return future.result(ANSWER_WITHIN)
+        except FutureTimeout:
+            future.cancel()
+            raise UserError("the host is too busy to answer; the command was given up") from None
+
+    def _slot(self, plugin: str) -> Any:
+        for slot in self._engine.slots:
+            if slot.identifier == plugin:
+                return slot
+        names = [s.identifier for s in self._engine.slots]
+        near = difflib.get_close_matches(plugin, names, n=1)
+        raise UserError(
+            f"no plugin '{plugin}' in this host"
+            + (f"; did you mean '{near[0]}'?" if near else f" ({', '.join(names)})")
+        )
+
+    def _plugin_enable(self, plugin: str, on: bool) -> None:
+        slot = self._slot(plugin)
+        self._on_lane(lambda: slot.turn(on))
+        self._engine.preset.plugins[plugin].enabled = on
+
+    def _plugin_set(self, plugin: str, parameter: str, value: Any) -> float:
+        slot = self._slot(plugin)
+        checked = registry.check(slot.descriptor, parameter, value)
+        declared = slot.descriptor.parameter(parameter)
+        if not declared.live:
+            raise UserError(
+                f"plugin '{plugin}': '{parameter}' takes effect at the next start only; set it in the preset"
+            )
+        self._on_lane(lambda: slot.set(parameter, checked))
+        settings = self._engine.preset.plugins[plugin]
+        (settings.model_extra or {})[parameter] = checked
+        return checked
+
+    def _output_add(self, settings: dict[str, Any]) -> str:
+        (port,) = open_outputs([settings], self._engine, taken=self._engine.runner.names())
+        self._engine.runner.add(port)
+        return str(port.settings.name)
+
+    def _output_offset(self, name: str, ms: float) -> None:
+        if not -1000.0 <= ms <= 1000.0:
+            raise UserError(f"output '{name}': offset must be between -1000 and 1000 ms (given {ms:g})")
+        self._engine.runner.offset(name, ms)
+
+    def _preset_save(self, name: str) -> str:
+        if not name or any(c in name for c in "/\\") or name.startswith("."):
+            raise UserError(f"preset name '{name}': letters, digits, '-' and '_' only")
+        path = presets.user_folder() / f"{name}.toml"
+        saved = self._engine.current_preset().model_copy(update={"name": name})
+        presets.save(saved, path)
+        return str(path)
+
+
+def _checked(method: str, command: Command, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Parameters of the right names and types."""
+    for name in params:
+        if name not in command.takes:
+            raise UserError(
+                f"{method}: unknown parameter '{name}' (it takes {', '.join(command.takes) or 'none'})"
+            )
+    checked: dict[str, Any] = {}
+    for name, kind in command.takes.items():
+        if name not in params:
+            if name in command.optional:
+                continue
+            raise UserError(f"{method}: parameter '{name}' is missing")
+        checked[name] = _as(method, name, kind, params[name])
+    return checked
+
+
+def _as(method: str, name: str, kind: type, value: Any) -> Any:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if kind is float and number and math.isfinite(value):
+        return float(value)
+    if kind is int and number and math.isfinite(value) and value == int(value):
+        return int(value)
+    if kind is bool and (isinstance(value, bool) or (number and value in (0, 1))):
+        return bool(value)
+    if kind is object or (kind in (str, dict) and isinstance(value, kind)):
+        return value
+    raise UserError(f"{method}: '{name}' must be a {kind.__name__} (given {value!r})")

@@ -1,0 +1,302 @@
+"""One running host: built from a preset and a source, run, watched, steered.
+
+The engine runs in the caller's own process (embedding, tests, ``analyze``) or in a child under
+:mod:`realtime.supervisor`; it is the same code. It knows no concrete plugin and no user interface.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from realtime.audio.clock import StreamClock
+from realtime.audio.source import Source
+from realtime.bus import Bus, Event, Reader, Tap, Value
+from realtime.commands import Commands
+from realtime.errors import UserError
+from realtime.hosting import registry
+from realtime.hosting.fastlane import FastLane
+from realtime.hosting.plugin import ENGINE_RATE, PluginFactory
+from realtime.hosting.slot import Slot
+from realtime.outputs.mapping import Mapper
+from realtime.outputs.osc_in import OscIn
+from realtime.outputs.registry import open_outputs
+from realtime.outputs.runner import Runner
+from realtime.preset import Preset
+from realtime.transport import Transport
+
+_PREFERRED_CLOCKS = ("beat", "tempo")
+_HEALTH_EVERY = 0.25
+
+
+class Engine:
+    """A host. ``start`` or ``run_offline`` once, then ``stop`` and ``join``.
+
+    Parameters
+    ----------
+    preset : Preset
+    source : Source
+        Not yet open.
+    plugins : dict of str to PluginFactory, optional
+        In place of the preset's names looked up in the registry (embedding, tests).
+    tap : Tap, optional
+        Handed every event and value at once (runs over files).
+    outputs : bool
+        Whether to open the preset's outputs and OSC in; False for ``analyze``.
+    heartbeat : callable, optional
+        See :class:`~realtime.hosting.fastlane.FastLane`.
+
+    Raises
+    ------
+    UserError
+        A plugin, parameter, device or output of the preset is wrong; nothing is left open.
+
+    Notes
+    -----
+    ``call``, ``status``, ``values``, ``events`` and ``subscribe`` may be used from any thread.
+    """
+
+    def __init__(
+        self,
+        preset: Preset,
+        source: Source,
+        *,
+        plugins: Mapping[str, PluginFactory] | None = None,
+        tap: Tap | None = None,
+        outputs: bool = True,
+        heartbeat: Callable[[str], None] | None = None,
+    ) -> None:
+        self.preset = preset
+        self.source = source
+        self.bus = Bus(tap=tap)
+        self.clock = StreamClock(ENGINE_RATE)
+        self.slots = _slots(preset, plugins)
+        clocks = [s.identifier for s in self.slots if any(o.kind == "observation" for o in s.descriptor.outputs)]
+        self.main = _main_clock(preset, clocks)
+        self.transports = {name: Transport(preset.transport) for name in clocks}
+        if not self.main:
+            self.main = "transport"
+            self.transports["transport"] = Transport(preset.transport)
+        self.lane = FastLane(
+            source,
+            self.slots,
+            self.transports,
+            self.main,
+            self.bus,
+            self.clock,
+            channels=preset.input.channels,
+            gain_db=preset.input.gain_db,
+            heartbeat=heartbeat,
+        )
+        self.commands = Commands(self)
+        self._events = self.bus.reader()
+        self._started = 0.0
+        self._thread: threading.Thread | None = None
+        self._health: threading.Thread | None = None
+        self._osc_in: OscIn | None = None
+        self._wanted = outputs
+        self.runner = Runner(self.bus, self.transport, self.clock, self, Mapper(preset.routes), preset.transport)
+        self.failure: BaseException | None = None
+
+    @property
+    def transport(self) -> Transport:
+        """The main transport, the one with the operator's hand on it."""
+        return self.transports[self.main]
+
+    # -- life ---------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Prepare plugins, open the source and the outputs. Raises ``UserError`` and leaves nothing open."""
+        try:
+            for slot in self.slots:
+                slot.prepare()
+            if self._wanted:
+                for port in open_outputs(self.preset.outputs, self):
+                    self.runner.add(port)
+                control = self.preset.control
+                if control.osc_port:
+                    self._osc_in = OscIn(control.osc_host, control.osc_port, self)
+                    self._osc_in.start()
+            self.lane.open()
+        except BaseException:
+            self._release()
+            self.source.close()
+            for slot in self.slots:
+                slot.close()
+            raise
+
+    def start(self) -> None:
+        """Open everything and run on threads of its own."""
+        self.open()
+        self._started = time.monotonic()
+        if self._wanted:
+            self.runner.start()
+        self._thread = threading.Thread(target=self._run, name="fastlane")
+        self._health = threading.Thread(target=self._watch, name="health")
+        self._thread.start()
+        self._health.start()
+
+    def run_offline(self, progress: Callable[[float], None] | None = None) -> None:
+        """Open everything and process the whole source in the calling thread, as fast as it goes.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called now and then with the stream seconds done.
+        """
+        self._wanted = False
+        self.open()
+        self.lane.run(progress)
+
+    def stop(self) -> None:
+        """Ask the host to end."""
+        self.lane.stop()
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended; False when `timeout` seconds have passed first."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+            if self._thread.is_alive():
+                return False
+        if self._health is not None:
+            self._health.join(timeout)
+        return True
+
+    @property
+    def running(self) -> bool:
+        """Whether sound is being processed."""
+        return self._thread is not None and self._thread.is_alive()
+
+    # -- what a client sees -------------------------------------------------------------------------------
+
+    def events(self) -> list[Event]:
+        """New events since the last call (one consumer; others ``subscribe``)."""
+        return self._events.poll()
+
+    def subscribe(self) -> Reader:
+        """A consumer's own place in the events, from now on."""
+        return self.bus.reader()
+
+    def values(self) -> dict[str, Value]:
+        """The newest values."""
+        return self.bus.values()
+
+    def value(self, name: str) -> Value | None:
+        """The newest value of one output."""
+        return self.bus.value(name)
+
+    def call(self, method: str, params: Mapping[str, Any] | None = None) -> Any:
+        """Run a command; see docs/websocket.md for the list. Raises ``UserError``."""
+        return self.commands.call(method, params or {})
+
+    def stream_now(self) -> float:
+        """Stream seconds of the sound that is at the input this instant."""
+        if self.source.live and self.running:
+            return self.clock.stream_seconds(time.monotonic())
+        return self.lane.now
+
+    def status(self) -> dict[str, Any]:
+        """Everything a person may want to know, as plain JSON-able data."""
+        lane, source = self.lane, self.source
+        seconds = max(lane.now, 1e-9)
+        return {
+            "version": _version(),
+            "python": sys.version.split()[0],
+            "preset": self.preset.name,
+            "running": self.running,
+            "uptime": time.monotonic() - self._started if self._started else 0.0,
+            "input": {
+                "name": source.name,
+                "sample_rate": source.sample_rate,
+                "channels": source.channels,
+                "live": source.live,
+                "latency_ms": 1000 * source.latency,
+                "connected": source.status.connected,
+                "lost": source.status.lost,
+                "overruns": source.status.overruns,
+                "reopened": source.status.reopened,
+                "message": source.status.message,
+            },
+            "host": {
+                "stream_seconds": lane.now,
+                "load": lane.busy_seconds / seconds,
+                "late": lane.late,
+                "repaired": lane.repaired,
+                "rate_ppm": self.clock.ppm if source.live else 0.0,
+            },
+            "transport": {"source": self.main, **self.transport.describe()},
+            "plugins": [s.status() for s in self.slots],
+            "outputs": self.runner.status(),
+            "osc_in": self._osc_in.status() if self._osc_in is not None else None,
+        }
+
+    def current_preset(self) -> Preset:
+        """The preset as it stands, with what was changed while running."""
+        return self.preset.model_copy(update={"outputs": self.runner.settings()})
+
+    # -- threads ------------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        try:
+            self.lane.run()
+        except BaseException as e:  # a fault of ours: kept for whoever joins, and said
+            self.failure = e
+            raise
+        finally:
+            self._release()
+
+    def _watch(self) -> None:
+        """Four times a second: the host's own values. Nothing here touches the fast lane."""
+        put = self.bus.set
+        busy, was = 0.0, time.monotonic()
+        while not self.lane.ended.wait(_HEALTH_EVERY):
+            lane, now = self.lane, time.monotonic()
+            at = lane.now
+            put("host.load", at, (lane.busy_seconds - busy) / max(now - was, 1e-6))
+            busy, was = lane.busy_seconds, now
+            put("host.lost", at, float(self.source.status.lost))
+            put("host.late", at, float(lane.late))
+            put("host.uptime", at, now - self._started)
+            put("host.latency_ms", at, 1000 * self.source.latency)
+            for slot in self.slots:
+                put(f"cost.{slot.identifier}", at, 1000 * slot.cost.percentiles()[1])
+
+    def _release(self) -> None:
+        self.runner.stop()
+        if self._osc_in is not None:
+            self._osc_in.stop()
+            self._osc_in = None
+
+
+def _slots(preset: Preset, plugins: Mapping[str, PluginFactory] | None) -> list[Slot]:
+    slots = []
+    for name, settings in preset.plugins.items():
+        factory = plugins[name] if plugins is not None and name in plugins else registry.find(name)
+        if factory.descriptor.lane != "fast":
+            raise UserError(f"plugin '{name}' runs in the slow lane, which this version does not have yet")
+        slot = Slot(factory, registry.resolve(factory.descriptor, settings.parameters))
+        slot.enabled = settings.enabled
+        slots.append(slot)
+    return slots
+
+
+def _main_clock(preset: Preset, clocks: list[str]) -> str:
+    wanted = preset.transport.source
+    if wanted:
+        if wanted not in clocks:
+            raise UserError(
+                f"[transport] source '{wanted}' is not among the preset's beat trackers ({clocks or 'none'})"
+            )
+        return wanted
+    return next((name for name in _PREFERRED_CLOCKS if name in clocks), clocks[0] if clocks else "")
+
+
+def _version() -> str:
+    try:
+        return version("sidechain")
+    except PackageNotFoundError:
+        return "unknown"

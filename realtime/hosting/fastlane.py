@@ -1,0 +1,311 @@
+"""The fast lane: one thread that takes sound in, runs the causal plugins tick by tick, and feeds the bus.
+
+The way of a sample: ``source.read`` → channel map → resampler to 48 kHz → ticks of 5 ms → front end → plugins →
+bus, and the observations of beat trackers → transports, which commit beats to the bus. The same code runs on
+the wall clock (``run``) and as fast as it can (``pump`` on a source that is not live), with equal results: no
+decision here depends on wall-clock time or on how the sound was cut into blocks.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from realtime.audio.channels import ChannelMap
+from realtime.audio.clock import StreamClock
+from realtime.audio.resample import StreamResampler
+from realtime.audio.source import Block, Source
+from realtime.bus import Bus
+from realtime.errors import PluginError, UserError
+from realtime.hosting.frontend import FrontEnd
+from realtime.hosting.plugin import ENGINE_RATE, TICK
+from realtime.hosting.slot import Result, Slot
+from realtime.transport import Transport
+
+F32 = npt.NDArray[np.float32]
+
+TICK_SECONDS = TICK / ENGINE_RATE
+SHORT_GAP = 0.5
+"""Gaps up to so many seconds are filled with silence; longer ones are jumped and the plugins told."""
+
+LOUDEST = 16.0
+"""Samples beyond this magnitude (+24 dBFS) are clipped: they are a fault of the sender."""
+
+SILENCE = 1e-20
+"""A tick with no sample above this is taken as exact silence, which keeps denormals out of every filter."""
+
+_MOST_COMMANDS = 256
+_VALUES_EVERY = 4
+"""Ticks between two updates of the transport's values on the bus (20 ms)."""
+
+
+class FastLane:
+    """Owns the source, the front end, the slots and the transports. Everything runs on one thread.
+
+    Parameters
+    ----------
+    source : Source
+        Opened by ``open``, read and closed by the lane's thread.
+    slots : list of Slot
+        Prepared plugins.
+    transports : dict of str to Transport
+        One per plugin with an ``observation`` output; `main` names the one with the operator's hand on it.
+    bus : Bus
+    clock : StreamClock
+        Maps engine frames to ``time.monotonic()``.
+    channels : list of int
+        Channels of the source to use, from 1; empty = all.
+    gain_db : float
+        Input gain.
+    heartbeat : callable, optional
+        Called with the identifier of the plugin about to run, or "" between ticks; must be trivial.
+    """
+
+    def __init__(
+        self,
+        source: Source,
+        slots: list[Slot],
+        transports: dict[str, Transport],
+        main: str,
+        bus: Bus,
+        clock: StreamClock,
+        *,
+        channels: list[int] | None = None,
+        gain_db: float = 0.0,
+        heartbeat: Callable[[str], None] | None = None,
+    ) -> None:
+        self.source = source
+        self.slots = slots
+        self.transports = transports
+        self.main = main
+        self.bus = bus
+        self.clock = clock
+        self.now = 0.0
+        self.ticks = 0
+        self.blocks = 0
+        self.late = 0
+        self.repaired = 0
+        self.busy_seconds = 0.0
+        self.ended = threading.Event()
+        self._heartbeat = heartbeat or _no_heartbeat
+        self._stop = threading.Event()
+        self._commands: deque[tuple[Callable[[], Any], Future[Any]]] = deque(maxlen=_MOST_COMMANDS)
+        self._frontend = FrontEnd()
+        self._channels = channels or []
+        self._gain_db = gain_db
+        self._base = 0
+        self._messages: deque[str] = deque(maxlen=64)
+
+    # -- life ---------------------------------------------------------------------------------------------
+
+    def open(self) -> None:
+        """Open the source and give every plugin its feed. Raises ``UserError``."""
+        self.source.open()
+        self._map = ChannelMap(self.source.channels, self._channels, self._gain_db)
+        self._resampler = StreamResampler(self.source.sample_rate, ENGINE_RATE, self._map.channels)
+        self._delay = self._resampler.delay
+        self._pending = np.zeros((4 * TICK, self._map.channels), np.float32)
+        self._filled = 0
+        self._frontend.restart(-self._delay)
+        for slot in self.slots:
+            slot.feed = self._frontend.feed(slot.descriptor.input)
+
+    def run(self, progress: Callable[[float], None] | None = None) -> None:
+        """Read and process until the source ends or ``stop`` is called; then close everything.
+
+        Parameters
+        ----------
+        progress : callable, optional
+            Called with the stream seconds done, about once for each; for runs over files.
+        """
+        reported = 0.0
+        most = max(TICK, self.source.sample_rate // 50)
+        try:
+            while not self._stop.is_set():
+                self._obey()
+                block = self.source.read(most)
+                if block is None:
+                    break
+                if len(block.samples) or block.lost:
+                    self.take(block)
+                    if progress is not None and self.now >= reported + 1.0:
+                        reported = self.now
+                        progress(reported)
+                else:
+                    self._heartbeat("")
+                    self.source.wait(0.002)
+        finally:
+            self._close()
+
+    def stop(self) -> None:
+        """Ask the lane to end; from any thread."""
+        self._stop.set()
+
+    def do(self, action: Callable[[], Any]) -> Future[Any]:
+        """Run `action` on the lane's thread between two blocks; from any thread.
+
+        Raises
+        ------
+        UserError
+            Too many commands wait already, or the lane has ended.
+        """
+        if self.ended.is_set():
+            raise UserError("the host has ended")
+        if len(self._commands) >= _MOST_COMMANDS:
+            raise UserError("too many commands at once; try again")
+        future: Future[Any] = Future()
+        self._commands.append((action, future))
+        return future
+
+    def say(self, text: str) -> None:
+        """Have a message for the user published as ``host.message``; from any thread."""
+        self._messages.append(text)
+
+    # -- sound --------------------------------------------------------------------------------------------
+
+    def take(self, block: Block) -> None:
+        """Process one block of the source."""
+        start = time.perf_counter()
+        rate = self.source.sample_rate
+        if block.lost:
+            self._gap(block.lost, rate)
+        n = len(block.samples)
+        if n:
+            if self.source.live:
+                frame = round((block.first + n) * ENGINE_RATE / rate)
+                self.clock.observe(frame, block.host_time)
+            self._append(self._resampler.process(self._map.apply(block.samples)))
+        spent = time.perf_counter() - start
+        self.blocks += 1
+        self.busy_seconds += spent
+        if spent > max(n / rate, TICK_SECONDS):
+            self.late += 1
+
+    def _append(self, samples: F32) -> None:
+        """Collect engine samples and process each full tick."""
+        at = 0
+        while at < len(samples):
+            n = min(TICK - self._filled, len(samples) - at)
+            self._pending[self._filled : self._filled + n] = samples[at : at + n]
+            self._filled += n
+            at += n
+            if self._filled == TICK:
+                self._filled = 0
+                self._tick(self._pending[:TICK])
+
+    def _tick(self, tick: F32) -> None:
+        peak = float(np.abs(tick).max())
+        if not peak <= LOUDEST:
+            self.repaired += 1
+            np.nan_to_num(tick, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+            np.clip(tick, -LOUDEST, LOUDEST, out=tick)
+        elif peak < SILENCE:
+            tick[:] = 0.0
+        self._frontend.push(tick)
+        self.ticks += 1
+        self.now = self._base / ENGINE_RATE + self.ticks * TICK_SECONDS
+        now = self.now
+        for slot in self.slots:
+            if slot.ready(now):
+                self._heartbeat(slot.identifier)
+                try:
+                    results = slot.run(now)
+                except PluginError as e:
+                    self.bus.publish(now, now, "host", "plugin_error", None, str(e))
+                    continue
+                if results:
+                    self._publish(slot, results, now)
+        self._heartbeat("")
+        for name, transport in self.transports.items():
+            self._advance(name, transport, now)
+        if self.ticks % _VALUES_EVERY == 0:
+            self._musical_values(now)
+        while self._messages:
+            self.bus.publish(now, now, "host", "message", None, self._messages.popleft())
+
+    def _publish(self, slot: Slot, results: list[Result], now: float) -> None:
+        plugin = slot.identifier
+        for r in results:
+            if r.observation is not None:
+                self.transports[plugin].observe(r.observation)
+                self.bus.set(f"{plugin}.tempo", r.time, r.observation.tempo)
+                self.bus.set(f"{plugin}.confidence", r.time, r.observation.confidence)
+            elif r.output.kind == "event":
+                self.bus.publish(r.time, now, plugin, r.output.identifier, r.value, r.label)
+            else:
+                self.bus.set(f"{plugin}.{r.output.identifier}", r.time, r.value, r.label)
+
+    def _advance(self, name: str, transport: Transport, now: float) -> None:
+        for beat in transport.advance(now):
+            self.bus.publish(beat.time, beat.emitted, name, "beat", float(beat.beat_in_bar))
+        for event in transport.events():
+            if name == self.main:
+                self.bus.publish(now, now, "transport", event)
+
+    def _musical_values(self, now: float) -> None:
+        transport = self.transports.get(self.main)
+        if transport is None:
+            return
+        s = transport.state()
+        put = self.bus.set
+        put("transport.bpm", now, s.tempo)
+        put("transport.beat_phase", now, s.beat_phase)
+        put("transport.bar_phase", now, s.bar_phase)
+        put("transport.beat_in_bar", now, float(s.beat_in_bar))
+        put("transport.beats_per_bar", now, float(s.beats_per_bar))
+        put("transport.beat", now, float(s.beat))
+        put("transport.bar", now, float(s.bar))
+        put("transport.phrase", now, float(s.phrase))
+        put("transport.confidence", now, s.confidence)
+        put("transport.state", now, None, s.state)
+        put("transport.locked", now, float(s.state != "searching"))
+
+    def _gap(self, lost: int, rate: int) -> None:
+        """Sound is missing: a short gap becomes silence, a long one a jump in time."""
+        frames = round(lost * ENGINE_RATE / rate)
+        self.bus.publish(self.now, self.now, "host", "gap", lost / rate)
+        if lost <= SHORT_GAP * rate:
+            silence = np.zeros((lost, self._map.channels), np.float32)
+            self._append(self._resampler.process(silence))
+            return
+        self._resampler.reset()
+        self._base += frames + self.ticks * TICK + self._filled
+        self._filled = 0
+        self.ticks = 0
+        self._frontend.restart(self._base / ENGINE_RATE - self._delay)
+        for slot in self.slots:
+            slot.skipped(frames)
+            if slot.feed is not None:
+                slot.feed.rewind()
+
+    # -- the rest -----------------------------------------------------------------------------------------
+
+    def _obey(self) -> None:
+        """Run the commands that wait."""
+        while self._commands:
+            action, future = self._commands.popleft()
+            if not future.set_running_or_notify_cancel():
+                continue
+            try:
+                future.set_result(action())
+            except Exception as e:  # handed to whoever asked
+                future.set_exception(e)
+
+    def _close(self) -> None:
+        self.ended.set()
+        self.source.close()
+        for slot in self.slots:
+            slot.close()
+        while self._commands:
+            self._commands.popleft()[1].set_exception(UserError("the host has ended"))
+
+
+def _no_heartbeat(plugin: str) -> None:
+    del plugin

@@ -1,0 +1,273 @@
+"""One hosted plugin: its calls, their cost, and the containment of its failures."""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from realtime.bus import plain
+from realtime.errors import PluginError, UserError
+from realtime.hosting.frontend import Feed
+from realtime.hosting.plugin import Context, Descriptor, Feature, Output, Plugin, PluginFactory
+from realtime.musical import BeatObservation
+
+MOST_FEATURES = 256
+"""Features taken from one call; the rest is dropped and counted as an error."""
+
+OVERRUN = 0.050
+"""Seconds after which one call counts as an overrun."""
+
+MOST_ERRORS = 6
+"""Failures after which a plugin stays off until a person turns it on again."""
+
+FORGIVEN_AFTER = 60.0
+"""Stream seconds without failure after which earlier ones are forgotten."""
+
+_HISTORY = 2048
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A checked feature, ready for the bus or the transport."""
+
+    output: Output
+    time: float
+    value: float | tuple[float, ...] | None
+    label: str | None
+    observation: BeatObservation | None = None
+
+
+class Cost:
+    """What the calls of a plugin take; a fixed history, so it never grows."""
+
+    def __init__(self) -> None:
+        self._recent = np.zeros(_HISTORY, np.float64)
+        self.calls = 0
+        self.total = 0.0
+
+    def add(self, seconds: float) -> None:
+        """Count one call."""
+        self._recent[self.calls % _HISTORY] = seconds
+        self.calls += 1
+        self.total += seconds
+
+    def percentiles(self) -> tuple[float, float, float]:
+        """p50, p99 and maximum of the recent calls, seconds."""
+        recent = self._recent[: min(self.calls, _HISTORY)]
+        if not len(recent):
+            return 0.0, 0.0, 0.0
+        p50, p99 = np.percentile(recent, (50, 99))
+        return float(p50), float(p99), float(recent.max())
+
+
+class Slot:
+    """A plugin in the fast lane. All methods run on the lane's thread, but for ``status``.
+
+    Parameters
+    ----------
+    factory : PluginFactory
+    parameters : dict of str to float
+        A checked value for every parameter.
+    """
+
+    def __init__(self, factory: PluginFactory, parameters: dict[str, float]) -> None:
+        self.descriptor: Descriptor = factory.descriptor
+        self.identifier = self.descriptor.identifier
+        self.parameters = dict(parameters)
+        self.cost = Cost()
+        self.errors = 0
+        self.overruns = 0
+        self.error = ""
+        self.enabled = True
+        self.feed: Feed | None = None
+        self._factory = factory
+        self._plugin: Plugin | None = None
+        self._outputs = {o.identifier: o for o in self.descriptor.outputs}
+        self._failures = 0
+        self._off_until = -math.inf
+        self._failed_at = -math.inf
+        spec = self.descriptor.input
+        rate = spec.sample_rate
+        self.hop_seconds = spec.hop / rate
+
+    def prepare(self) -> None:
+        """Make and prepare the instance.
+
+        Raises
+        ------
+        UserError
+            It failed; the message names the plugin and the reason.
+        """
+        try:
+            plugin = self._factory()
+            plugin.prepare(Context(parameters=dict(self.parameters)))
+        except UserError:
+            raise
+        except Exception as e:  # anybody's code
+            reason = f"{e.__class__.__name__}: {e}"
+            raise UserError(f"plugin '{self.identifier}' cannot be prepared: {reason}") from e
+        self._plugin = plugin
+
+    def ready(self, now: float) -> bool:
+        """Whether it takes part now (on, and not backing off after a failure)."""
+        if not self.enabled or self._plugin is None:
+            return False
+        if now < self._off_until:
+            return False
+        if self._off_until > -math.inf:
+            self._off_until = -math.inf
+            self.reset()
+            if self.feed is not None:
+                self.feed.rewind()
+        return True
+
+    def run(self, now: float) -> list[Result]:
+        """Process all hops that are due.
+
+        Returns
+        -------
+        list of Result
+
+        Raises
+        ------
+        PluginError
+            It failed; the failure is counted and the plugin backed off. The message is for the user.
+        """
+        assert self.feed is not None
+        assert self._plugin is not None
+        results: list[Result] = []
+        while (due := self.feed.next()) is not None:
+            block, block_time = due
+            start = time.perf_counter()
+            try:
+                features = self._plugin.process(block, block_time)
+                if features is not None:
+                    self._take(features, now, results)
+            except Exception as e:  # anybody's code
+                self._fail(now, e)
+            spent = time.perf_counter() - start
+            self.cost.add(spent)
+            if spent > OVERRUN:
+                self.overruns += 1
+        if self._failures and now - self._failed_at > FORGIVEN_AFTER:
+            self._failures = 0
+        return results
+
+    def set(self, identifier: str, value: float) -> None:
+        """Change a live parameter (already checked)."""
+        self.parameters[identifier] = value
+        if self._plugin is not None:
+            self._guard(self._plugin.parameter, identifier, value)
+
+    def reset(self) -> None:
+        """Forget the sound."""
+        if self._plugin is not None:
+            self._guard(self._plugin.reset)
+
+    def skipped(self, samples: int) -> None:
+        """Tell of missing sound."""
+        if self._plugin is not None:
+            self._guard(self._plugin.skipped, samples)
+
+    def turn(self, on: bool) -> None:
+        """Turn it on (failures forgiven, state fresh) or off."""
+        if on and not self.enabled:
+            self._failures, self._off_until = 0, -math.inf
+            self.reset()
+            if self.feed is not None:
+                self.feed.rewind()
+        self.enabled = on
+
+    def close(self) -> None:
+        """Release the instance."""
+        if self._plugin is not None:
+            self._guard(self._plugin.close)
+            self._plugin = None
+
+    def status(self) -> dict[str, Any]:
+        """What the user sees of it; from any thread."""
+        p50, p99, worst = self.cost.percentiles()
+        d = self.descriptor
+        return {
+            "identifier": d.identifier,
+            "name": d.name,
+            "enabled": self.enabled,
+            "lane": d.lane,
+            "hop_ms": 1000 * self.hop_seconds,
+            "latency_ms": 1000 * self.latency,
+            "cost_p50_ms": 1000 * p50,
+            "cost_p99_ms": 1000 * p99,
+            "cost_max_ms": 1000 * worst,
+            "load": p50 / self.hop_seconds,
+            "calls": self.cost.calls,
+            "errors": self.errors,
+            "overruns": self.overruns,
+            "error": self.error,
+            "parameters": dict(self.parameters),
+        }
+
+    @property
+    def latency(self) -> float:
+        """Seconds from a sound to a result: front end, hop, plugin."""
+        front = self.feed.stream.delay if self.feed is not None else 0.0
+        return front + self.hop_seconds + self.descriptor.latency
+
+    def _take(self, features: Any, now: float, results: list[Result]) -> None:
+        for count, feature in enumerate(features):
+            if count >= MOST_FEATURES:
+                raise PluginError(f"more than {MOST_FEATURES} features in one call")
+            results.append(self._checked(feature, now))
+
+    def _checked(self, feature: Feature, now: float) -> Result:
+        if not isinstance(feature, Feature):
+            raise PluginError(f"returned {type(feature).__name__}, not Feature")
+        output = self._outputs.get(feature.output)
+        if output is None:
+            raise PluginError(f"returned a feature for an undeclared output '{feature.output}'")
+        at = float(feature.time)
+        if not abs(at - now) < 60.0:
+            raise PluginError(f"'{feature.output}' has time {at}, more than a minute from now ({now:.3f})")
+        label = feature.label
+        if label is not None and not isinstance(label, str):
+            raise PluginError(f"'{feature.output}' has a label of type {type(label).__name__}")
+        if output.kind == "observation":
+            if not isinstance(feature.value, BeatObservation):
+                raise PluginError(f"'{feature.output}' must be a BeatObservation")
+            numbers = (feature.value.time, feature.value.tempo, feature.value.phase, feature.value.confidence)
+            if not all(math.isfinite(v) for v in numbers):
+                raise PluginError(f"'{feature.output}' is not finite")
+            return Result(output, at, None, label, feature.value)
+        value = plain(feature.value)
+        numbers = value if isinstance(value, tuple) else () if value is None else (value,)
+        if not all(math.isfinite(v) for v in numbers):
+            raise PluginError(f"'{feature.output}' is not finite")
+        if len(numbers) > 65_536:
+            raise PluginError(f"'{feature.output}' has {len(numbers)} values")
+        return Result(output, at, value, label)
+
+    def _fail(self, now: float, error: Exception) -> None:
+        self.errors += 1
+        self._failures += 1
+        self._failed_at = now
+        text = str(error) if isinstance(error, PluginError) else f"{error.__class__.__name__}: {error}"
+        self.error = text[:500]
+        if self._failures >= MOST_ERRORS:
+            self.enabled = False
+            action = "is off after repeated failures; turn it on again when mended"
+        else:
+            pause = 0.5 * 2 ** (self._failures - 1)
+            self._off_until = now + pause
+            action = f"pauses for {pause:g} s"
+        raise PluginError(f"plugin '{self.identifier}' {action}: {self.error}") from error
+
+    def _guard(self, call: Any, *arguments: Any) -> None:
+        """Run a call that is not ``process``; a failure is counted, the sound goes on."""
+        try:
+            call(*arguments)
+        except Exception as e:  # anybody's code
+            self.errors += 1
+            self.error = f"{call.__name__}: {e.__class__.__name__}: {e}"[:500]
