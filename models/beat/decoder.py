@@ -1,0 +1,269 @@
+"""From the network's probabilities to beats, sent at the instant they fall, with tempo, bar and confidence.
+
+The belief of :class:`~models.beat.barpointer.BarPointer` is read once per frame: the strongest tempo (with its
+near neighbours), the strongest phase within it, and the mean phase around that peak, which is finer than the
+frames. The next beat follows from there; it is committed on the last frame before it falls, for the instant at
+which it falls. Bars are numbered from the marginal over bar positions, and a number once given is kept unless
+another is clearly more likely.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from models.beat.barpointer import CENTRE, STEP, BarPointer, F32, F64, FilterConfig
+from models.beat.features import FPS, LABEL_DELAY
+
+HOP = 1.0 / FPS
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """How the belief is read.
+
+    Attributes
+    ----------
+    filter : FilterConfig
+    switch_tempo, switch_phase : float
+        How many times as likely another tempo (phase) has to be before it takes over.
+    reach : float
+        Part of a beat around the strongest phase over which the mean is taken.
+    renumber : float
+        How many times as likely another bar position has to be before the count jumps.
+    quiet, lively : float
+        Below `quiet` (decaying maximum of the beat probability) the decoder coasts until it is above `lively`.
+    memory : float
+        Seconds over which that maximum fades to a third.
+    offset : float
+        Seconds added to every predicted instant: what is left of the network's systematic error.
+    """
+
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    switch_tempo: float = 1.5
+    switch_phase: float = 1.2
+    reach: float = 0.15
+    renumber: float = 2.5
+    quiet: float = 0.12
+    lively: float = 0.20
+    memory: float = 2.5
+    offset: float = 0.0
+
+
+class PredictedBeat(NamedTuple):
+    """A beat the decoder has committed to.
+
+    Attributes
+    ----------
+    time : float
+        Stream seconds at which it falls; never before `emitted`.
+    emitted : float
+        End of the sound that had been heard.
+    number : int
+        Beat in bar, 1 = downbeat.
+    per_bar : int
+    """
+
+    time: float
+    emitted: float
+    number: int
+    per_bar: int
+
+
+class Reading(NamedTuple):
+    """What the belief says at one frame.
+
+    Attributes
+    ----------
+    time : float
+        Stream seconds at which `phase` holds (label delay and offset taken into account).
+    phase : float
+        Of the beat, [0, 1).
+    period : float
+        Seconds per beat.
+    mass : float
+        Probability of the chosen tempo and phase.
+    bar : ndarray, shape (beats,)
+        Probability of each beat of each metre for the beat that `phase` counts from.
+    """
+
+    time: float
+    phase: float
+    period: float
+    mass: float
+    bar: F64
+
+
+class BeatDecoder:
+    """One stream's decoder. Deterministic; owned by one thread.
+
+    Call :meth:`step` once per frame; it returns the beat to send before the next frame, or None.
+    """
+
+    def __init__(self, config: DecoderConfig | None = None) -> None:
+        self.config = config or DecoderConfig()
+        self.filter = BarPointer(self.config.filter)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything."""
+        self.filter.reset()
+        self.coasting = True
+        self.tempo = 120.0
+        self.confidence = 0.0
+        self.number, self.per_bar = 0, 0
+        self.downbeat_confidence = 0.0
+        self.relocated = False
+        self.reading: Reading | None = None
+        self._pulse = (0.0, 0.0)
+        self._activity = 0.0
+        self._chain = -1
+        self._mode = 0.0
+        self._last = -np.inf
+        self._recent: deque[float] = deque(maxlen=17)
+
+    def step(self, pulse: npt.NDArray[np.floating], end: float) -> PredictedBeat | None:
+        """Take one frame.
+
+        Parameters
+        ----------
+        pulse : ndarray, shape (2,)
+            Probability of a beat; probability of a downbeat if it is one.
+        end : float
+            Stream seconds of the end of the frame.
+        """
+        beat, downbeat = float(pulse[0]), float(pulse[1])
+        c, f = self.config, self.filter
+        self._activity = max(beat, self._activity * np.exp(-HOP / c.memory))
+        self.coasting = self._activity < (c.lively if self.coasting else c.quiet)
+        before = self._pulse
+        self._pulse = (beat, downbeat)
+        halves = ((0.5 * (before[0] + beat), 0.5 * (before[1] + downbeat)), (beat, downbeat))
+        for a, q in halves:
+            if self.coasting:
+                f.coast(self.tempo)
+            else:
+                f.advance()
+                f.observe(a, q)
+        if not self.coasting:
+            f.normalise()
+        self.reading = self._read(end - LABEL_DELAY + c.offset)
+        return self._emit(self.reading, end)
+
+    def _read(self, time: float) -> Reading:
+        c, f = self.config, self.filter
+        marginal = f.marginal()
+        tempi = np.add.reduceat(marginal, f.offsets)
+        groups = np.convolve(tempi, np.ones(5), "same")
+        best = int(np.argmax(groups))
+        held = self._chain
+        far = held >= 0 and abs(np.log(f.periods[best] / f.periods[held])) > 0.1
+        if far and groups[best] < c.switch_tempo * groups[held]:
+            low, high = max(0, held - 3), min(len(groups), held + 4)
+            best = low + int(np.argmax(groups[low:high]))
+        self._chain = best
+        states, _ = f.positions(max(0, best - 3), min(len(tempi), best + 4))
+        chain = f.chain[states]
+        periods = f.periods[chain]
+        turn = ((f.slot[states] - f.heads[chain]) % periods) / periods  # 0 where the bar pointer steps
+        mass = marginal[states].astype(float)
+        mode = self._strongest(turn, mass, periods, time)
+        away = (turn - mode + 0.5) % 1.0 - 0.5
+        near = np.abs(away) < c.reach
+        weight = mass * near
+        total = float(weight.sum()) + 1e-30
+        centre = mode + float(weight @ away) / total
+        period = float(weight @ periods) / total * STEP
+        bar = self._bar(f.belief[states], mode + away, near)
+        if centre >= 1.0:
+            centre, bar = centre - 1.0, self._later(bar)
+        elif centre < 0.0:
+            centre, bar = centre + 1.0, self._earlier(bar)
+        phase = centre - CENTRE * STEP / period
+        if phase < 0.0:
+            phase, bar = phase + 1.0, self._earlier(bar)
+        self.confidence = total
+        return Reading(time, phase, period, total, bar / (bar.sum() + 1e-30))
+
+    def _strongest(self, turn: F64, mass: F64, periods: npt.NDArray[np.int64], time: float) -> float:
+        """Peak of the phase, smoothed; the one followed so far stays unless another is clearly stronger."""
+        bins = 48
+        histogram = np.bincount((turn * bins).astype(int), mass, bins)
+        padded = np.concatenate([histogram[-2:], histogram, histogram[:2]])
+        smooth = np.convolve(padded, (1.0, 2.0, 3.0, 2.0, 1.0), "valid")
+        peak = int(np.argmax(smooth))
+        if self.reading is not None:
+            old = self.reading
+            expected = (old.phase + (time - old.time) / old.period + CENTRE * STEP / old.period) % 1.0
+            around = (int(expected * bins) + np.arange(-4, 5)) % bins
+            mine = int(around[np.argmax(smooth[around])])
+            if smooth[peak] < self.config.switch_phase * smooth[mine]:
+                peak = mine
+        return (peak + 0.5) / bins
+
+    def _bar(self, belief: F32, turn: F64, near: npt.NDArray[np.bool_]) -> F64:
+        """Marginal over beats of the bar around the strongest phase, as seen from that phase."""
+        same = near & (turn >= 0) & (turn < 1)
+        bar = belief[same].sum(0).astype(float)
+        if (ahead := near & (turn >= 1)).any():
+            bar += self._earlier(belief[ahead].sum(0).astype(float))
+        if (behind := near & (turn < 0)).any():
+            bar += self._later(belief[behind].sum(0).astype(float))
+        return bar
+
+    def _later(self, bar: F64) -> F64:
+        return np.concatenate([np.roll(bar[r], 1) for r in self.filter.rows])
+
+    def _earlier(self, bar: F64) -> F64:
+        return np.concatenate([np.roll(bar[r], -1) for r in self.filter.rows])
+
+    def _emit(self, r: Reading, end: float) -> PredictedBeat | None:
+        ahead = r.time + (1.0 - r.phase) * r.period
+        passed = ahead - r.period
+        due, bar = (passed, r.bar) if passed > self._last + 0.55 * r.period else (ahead, self._later(r.bar))
+        if due < end - 0.5 * r.period:
+            due, bar = ahead, self._later(r.bar)
+        if due >= end + HOP or due <= self._last + 0.45 * r.period or self._activity == 0.0:
+            return None
+        time = max(due, end)
+        self._last = time
+        self._count(bar)
+        self._recent.append(due)
+        self.tempo = self._tempo(r.period)
+        return PredictedBeat(time, end, self.number, self.per_bar)
+
+    def _count(self, bar: F64) -> None:
+        """Number the coming beat: by counting on, unless the belief clearly says otherwise."""
+        rows = self.filter.rows
+        following = self.number % self.per_bar + 1 if self.per_bar else 0
+        counted = 0.0
+        for r in rows:
+            if r.stop - r.start == self.per_bar:
+                counted = float(bar[r.start + following - 1])
+        best = int(np.argmax(bar))
+        if bar[best] > self.config.renumber * counted:
+            for r in rows:
+                if r.start <= best < r.stop:
+                    self.number, self.per_bar = best - r.start + 1, r.stop - r.start
+            self.downbeat_confidence = float(bar[best])
+        else:
+            self.number = following
+            self.downbeat_confidence = counted
+
+    def _tempo(self, period: float) -> float:
+        """BPM: a line through as many of the last beats as lie on one, else the belief's own mean."""
+        recent = np.array(self._recent)
+        for count in (17, 13, 9, 7, 5):
+            if len(recent) < count:
+                continue
+            t = recent[-count:]
+            n = np.arange(count) - (count - 1) / 2
+            slope = float(n @ t) / float(n @ n)
+            error = t - t.mean() - slope * n
+            if abs(slope / period - 1) < 0.06 and float(np.sqrt(np.mean(error**2))) < 0.004:
+                return 60.0 / slope
+        return 60.0 / period

@@ -1,0 +1,72 @@
+"""What the beat network hears: two right-aligned log-mel spectra of the same instant.
+
+A short window (42.7 ms) shows attacks in time; a long one (170.7 ms), which ends at the same sample, shows
+bass notes and chords, whose changes carry the bar. Both look only back, so the long one adds no delay.
+The same class serves the live plugin and the training cache.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from realtime.hosting.spectral import LogMelSpec, Spectrum, log_mel
+
+F32 = npt.NDArray[np.float32]
+
+SAMPLE_RATE = 24_000
+HOP = 480
+FPS = SAMPLE_RATE / HOP
+SHORT = LogMelSpec(SAMPLE_RATE, HOP, 1024, 80, 30.0, 11_000.0, 1000.0)
+LONG = LogMelSpec(SAMPLE_RATE, HOP, 4096, 64, 30.0, 2_000.0, 1000.0)
+WINDOW = LONG.window
+SIZE = SHORT.bands + LONG.bands
+
+LABEL_DELAY = 0.040
+"""Seconds by which the network's answer trails the sound: a beat at ``b`` shows at the frame that ends at
+``b + 0.040``, so that its whole attack lies in the short window. Prediction makes up for it."""
+
+
+class Features:
+    """One hop of sound in, one feature frame out. Not shared between threads (it owns its work arrays)."""
+
+    def __init__(self) -> None:
+        self._short = Spectrum(SHORT.stft)
+        self._long = Spectrum(LONG.stft)
+        self._out = np.zeros(SIZE, np.float32)
+
+    def frame(self, block: F32) -> F32:
+        """Features of the instant at which `block` ends.
+
+        Parameters
+        ----------
+        block : ndarray of float32, shape (4096,)
+            The newest sound at 24 kHz, right-aligned.
+
+        Returns
+        -------
+        ndarray of float32, shape (144,)
+            ``log10(1 + 1000 * magnitude)`` of 80 short and 64 long bands; overwritten by the next call.
+        """
+        out = self._out
+        out[: SHORT.bands] = log_mel(self._short.frame(block[-SHORT.window :]), SHORT)
+        out[SHORT.bands :] = log_mel(self._long.frame(block), LONG)
+        return out
+
+    def clip(self, samples: F32) -> F32:
+        """All frames of a recording, as the live plugin would see them.
+
+        Parameters
+        ----------
+        samples : ndarray of float32, shape (n,)
+            Mono at 24 kHz.
+
+        Returns
+        -------
+        ndarray of float32, shape (n // 480, 144)
+        """
+        padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), np.asarray(samples, np.float32)])
+        out = np.empty((len(samples) // HOP, SIZE), np.float32)
+        for k in range(len(out)):
+            out[k] = self.frame(padded[k * HOP : k * HOP + WINDOW])
+        return out

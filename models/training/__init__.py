@@ -1,0 +1,1 @@
+"""What trainings share: rendering of exact training music, augmentation, the DJ stress set."""

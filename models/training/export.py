@@ -1,0 +1,68 @@
+"""ONNX export of stateful models: states are explicit inputs and outputs, the batch axis is free.
+
+A state called ``h`` goes in as ``h`` and comes out as ``h_next``; inside the network tensors may run in any
+order, the wrapper a model hands in sees to the batch coming first or second.
+"""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from torch import Tensor, nn
+
+
+def export_onnx(
+    step: nn.Module,
+    inputs: dict[str, Tensor],
+    outputs: list[str],
+    batch_axis: dict[str, int],
+    path: Path,
+    opset: int = 17,
+) -> None:
+    """Write `step` as ONNX.
+
+    Parameters
+    ----------
+    step : Module
+        Takes the tensors of `inputs` in order, returns a tuple in the order of `outputs`.
+    inputs : dict of str to Tensor
+        Examples with a batch of 2 or more.
+    batch_axis : dict of str to int
+        Which axis of each input and output is the batch.
+    """
+    step.eval()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with warnings.catch_warnings(), torch.no_grad():
+        warnings.simplefilter("ignore")
+        torch.onnx.export(
+            step,
+            tuple(inputs.values()),
+            str(path),
+            input_names=list(inputs),
+            output_names=outputs,
+            dynamic_axes={name: {axis: "batch"} for name, axis in batch_axis.items()},
+            opset_version=opset,
+            dynamo=False,
+        )
+
+
+def session(path: Path | str) -> onnxruntime.InferenceSession:
+    """A session as the host runs it: one thread, no spinning, denormals as zero."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    options.inter_op_num_threads = 1
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.add_session_config_entry("session.set_denormal_as_zero", "1")
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def parity(step: nn.Module, inputs: dict[str, Tensor], path: Path) -> float:
+    """Largest absolute difference between the torch model and its ONNX file over all outputs."""
+    with torch.no_grad():
+        expected = step(*inputs.values())
+    found = session(path).run(None, {k: v.numpy() for k, v in inputs.items()})
+    return max(float(np.abs(e.numpy() - np.asarray(f)).max()) for e, f in zip(expected, found))
