@@ -116,6 +116,9 @@ class OutputPort(ABC):
     """Musical grids wanted, as spacings in beats; set before or in ``open``."""
     values_rate: float = 0.0
     """How often ``on_values`` is wanted, Hz; 0 = never."""
+    lead: float = 0.0
+    """Seconds by which ``on_grid`` is wanted before the deadline (``point.due`` is then the early instant, too):
+    for messages that carry the time at which they are meant, such as OSC bundles."""
 
     def __init__(self, settings: OutputSettings, host: Host) -> None:
         self.settings = settings
