@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from realtime import preset as presets
 from realtime.errors import UserError
 from realtime.hosting import registry
-from realtime.outputs.registry import open_outputs
+from realtime.outputs.registry import check_all, create
 
 if TYPE_CHECKING:
     from realtime.engine import Engine
@@ -133,9 +133,10 @@ class Commands:
         return checked
 
     def _output_add(self, settings: dict[str, Any]) -> str:
-        (port,) = open_outputs([settings], self._engine, taken=self._engine.runner.names())
-        self._engine.runner.add(port)
-        return str(port.settings.name)
+        runner = self._engine.runner
+        checked = check_all([*runner.settings(), settings], "output.add")[-1]
+        runner.add(create(checked, self._engine))
+        return checked.name
 
     def _output_offset(self, name: str, ms: float) -> None:
         if not -1000.0 <= ms <= 1000.0:

@@ -23,8 +23,7 @@ from realtime.hosting.fastlane import FastLane
 from realtime.hosting.plugin import ENGINE_RATE, PluginFactory
 from realtime.hosting.slot import Slot
 from realtime.outputs.mapping import Mapper
-from realtime.outputs.osc_in import OscIn
-from realtime.outputs.registry import open_outputs
+from realtime.outputs.registry import check_all, create
 from realtime.outputs.runner import Runner
 from realtime.preset import Preset
 from realtime.transport import Transport
@@ -97,7 +96,6 @@ class Engine:
         self._started = 0.0
         self._thread: threading.Thread | None = None
         self._health: threading.Thread | None = None
-        self._osc_in: OscIn | None = None
         self._wanted = outputs
         self.runner = Runner(self.bus, self.transport, self.clock, self, Mapper(preset.routes), preset.transport)
         self.failure: BaseException | None = None
@@ -115,12 +113,8 @@ class Engine:
             for slot in self.slots:
                 slot.prepare()
             if self._wanted:
-                for port in open_outputs(self.preset.outputs, self):
-                    self.runner.add(port)
-                control = self.preset.control
-                if control.osc_port:
-                    self._osc_in = OscIn(control.osc_host, control.osc_port, self)
-                    self._osc_in.start()
+                for settings in check_all(self.preset.outputs, f"preset {self.preset.name}"):
+                    self.runner.add(create(settings, self))
             self.lane.open()
         except BaseException:
             self._release()
@@ -231,7 +225,6 @@ class Engine:
             "transport": {"source": self.main, **self.transport.describe()},
             "plugins": [s.status() for s in self.slots],
             "outputs": self.runner.status(),
-            "osc_in": self._osc_in.status() if self._osc_in is not None else None,
         }
 
     def current_preset(self) -> Preset:
@@ -267,9 +260,6 @@ class Engine:
 
     def _release(self) -> None:
         self.runner.stop()
-        if self._osc_in is not None:
-            self._osc_in.stop()
-            self._osc_in = None
 
 
 def _slots(preset: Preset, plugins: Mapping[str, PluginFactory] | None) -> list[Slot]:

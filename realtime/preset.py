@@ -1,6 +1,6 @@
 """The schema of everything a user can set, and the one place that reads and writes it.
 
-A preset is a TOML file: ``[input] [plugins.NAME] [transport] [control] [[outputs]] [[routes]]``. Unknown keys
+A preset is a TOML file: ``[input] [plugins.NAME] [transport] [[outputs]] [[routes]]``. Unknown keys
 are errors that name the key and the nearest valid one.
 """
 
@@ -71,15 +71,6 @@ class TransportSettings(Strict):
         return self
 
 
-class ControlSettings(Strict):
-    """What may steer the host besides its own console: OSC in, MIDI in."""
-
-    osc_host: str = "127.0.0.1"
-    osc_port: int = Field(9001, ge=0, le=65_535, description="0 = no OSC in")
-    midi_in: str = Field("", description="MIDI port to listen to; empty = none")
-    midi_learn: dict[str, str] = Field(default_factory=dict, description="'note:36@1' = 'transport.tap' …")
-
-
 class RouteSettings(Strict):
     """One plugin output to one message."""
 
@@ -111,7 +102,6 @@ class Preset(Strict):
     input: InputSettings = Field(default_factory=InputSettings)
     plugins: dict[str, PluginSettings] = Field(default_factory=dict)
     transport: TransportSettings = Field(default_factory=TransportSettings)
-    control: ControlSettings = Field(default_factory=ControlSettings)
     outputs: list[dict[str, Any]] = Field(
         default_factory=list, description="checked by each output's own Settings"
     )

@@ -45,6 +45,19 @@ _MOST_COMMANDS = 256
 _VALUES_EVERY = 4
 """Ticks between two updates of the transport's values on the bus (20 ms)."""
 
+_SHOWN = (
+    "bpm",
+    "beat_phase",
+    "bar_phase",
+    "beat_in_bar",
+    "beats_per_bar",
+    "beat",
+    "bar",
+    "phrase",
+    "confidence",
+    "locked",
+)
+
 
 class FastLane:
     """Owns the source, the front end, the slots and the transports. Everything runs on one thread.
@@ -108,7 +121,7 @@ class FastLane:
     def open(self) -> None:
         """Open the source and give every plugin its feed. Raises ``UserError``."""
         self.source.open()
-        self._map = ChannelMap(self.source.channels, self._channels, self._gain_db)
+        self._map = ChannelMap(self.source.channels, self._channels, self._gain_db, self.source.name)
         self._resampler = StreamResampler(self.source.sample_rate, ENGINE_RATE, self._map.channels)
         self._delay = self._resampler.delay
         self._pending = np.zeros((4 * TICK, self._map.channels), np.float32)
@@ -247,7 +260,7 @@ class FastLane:
             self.bus.publish(beat.time, beat.emitted, name, "beat", float(beat.beat_in_bar))
         for event in transport.events():
             if name == self.main:
-                self.bus.publish(now, now, "transport", event)
+                self.bus.publish(event.time, now, "transport", event.name, None, event.label or None)
 
     def _musical_values(self, now: float) -> None:
         transport = self.transports.get(self.main)
@@ -255,17 +268,9 @@ class FastLane:
             return
         s = transport.state()
         put = self.bus.set
-        put("transport.bpm", now, s.tempo)
-        put("transport.beat_phase", now, s.beat_phase)
-        put("transport.bar_phase", now, s.bar_phase)
-        put("transport.beat_in_bar", now, float(s.beat_in_bar))
-        put("transport.beats_per_bar", now, float(s.beats_per_bar))
-        put("transport.beat", now, float(s.beat))
-        put("transport.bar", now, float(s.bar))
-        put("transport.phrase", now, float(s.phrase))
-        put("transport.confidence", now, s.confidence)
+        for field in _SHOWN:
+            put(f"transport.{field}", now, float(getattr(s, field)))
         put("transport.state", now, None, s.state)
-        put("transport.locked", now, float(s.state != "searching"))
 
     def _gap(self, lost: int, rate: int) -> None:
         """Sound is missing: a short gap becomes silence, a long one a jump in time."""

@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from realtime.hosting.frontend import FrontEnd
+from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput
+from realtime.hosting.spectral import LogMelSpec, StftSpec, frames
+
+
+def ticks(samples: np.ndarray) -> np.ndarray:
+    n = len(samples) // TICK * TICK
+    return samples[:n].reshape(-1, TICK, samples.shape[1] if samples.ndim == 2 else 1).astype(np.float32)
+
+
+def noise(seconds: float, channels: int = 1) -> np.ndarray:
+    return np.random.default_rng(1).uniform(-1, 1, (int(seconds * ENGINE_RATE), channels)).astype(np.float32)
+
+
+@given(hop=st.integers(1, 8), extra=st.integers(0, 900))
+@settings(max_examples=20, deadline=None)
+def test_windows_are_right_aligned_and_complete(hop: int, extra: int) -> None:
+    sound = noise(0.2)
+    front = FrontEnd()
+    spec = AudioInput(ENGINE_RATE, 1, hop * TICK, hop * TICK + extra)
+    feed = front.feed(spec)
+    padded = np.concatenate([np.zeros(spec.length, np.float32), sound[:, 0]])
+    count = 0
+    for tick in ticks(sound):
+        front.push(tick)
+        while (due := feed.next()) is not None:
+            block, time = due
+            count += 1
+            end = count * spec.hop
+            np.testing.assert_array_equal(block, padded[end : end + spec.length])
+            assert time == pytest.approx(end / ENGINE_RATE)
+    assert count == len(sound) // spec.hop
+
+
+@pytest.mark.parametrize("rate", [16_000, 22_050, 24_000, 44_100])
+def test_times_account_for_the_resampler(rate: int) -> None:
+    """A click comes out at its true stream time, whatever rate the plugin asked for."""
+    sound = np.zeros((ENGINE_RATE // 2, 1), np.float32)
+    click = 9_600
+    sound[click - 20 : click + 21, 0] = np.hanning(41)
+    front = FrontEnd()
+    hop = rate // 50
+    feed = front.feed(AudioInput(rate, 1, hop))
+    best = (0.0, 0.0)
+    for tick in ticks(sound):
+        front.push(tick)
+        while (due := feed.next()) is not None:
+            block, time = due
+            k = int(np.argmax(block))
+            best = max(best, (float(block[k]), time - (len(block) - k) / rate))
+    assert best[1] == pytest.approx(click / ENGINE_RATE, abs=1.0 / rate)
+
+
+def test_equal_specs_share_one_computation() -> None:
+    front = FrontEnd()
+    a = front.feed(LogMelSpec())
+    b = front.feed(LogMelSpec())
+    c = front.feed(LogMelSpec().stft)
+    for tick in ticks(noise(0.1)):
+        front.push(tick)
+        fa, fb, fc = a.next(), b.next(), c.next()
+        assert (fa is None) == (fb is None) == (fc is None)
+        if fa is not None and fb is not None:
+            assert fa[0] is fb[0]
+    assert a.node is b.node is c.node
+
+
+@pytest.mark.parametrize("spec", [StftSpec(), LogMelSpec(), LogMelSpec(16_000, 160, 400, 40, 50.0, 7600.0)])
+def test_live_spectra_equal_those_of_training(spec: StftSpec | LogMelSpec) -> None:
+    front = FrontEnd()
+    feed, raw = front.feed(spec), front.feed(AudioInput(spec.sample_rate, 1, spec.hop))
+    live, samples = [], []
+    for tick in ticks(noise(0.4)):
+        front.push(tick)
+        while (due := feed.next()) is not None:
+            live.append(due[0].copy())
+        while (due := raw.next()) is not None:
+            samples.append(due[0].copy())
+    np.testing.assert_array_equal(np.array(live), frames(np.concatenate(samples), spec))
+
+
+def test_stereo_from_mono_and_mono_from_many() -> None:
+    front = FrontEnd()
+    stereo, mono = front.feed(AudioInput(channels=2, hop=TICK)), front.feed(AudioInput(hop=TICK))
+    one = noise(0.005)
+    front.push(one)
+    assert stereo.next()[0].shape == (2, TICK)  # type: ignore[index]
+    four = noise(0.005, 4)
+    front = FrontEnd()
+    mono = front.feed(AudioInput(hop=TICK))
+    front.push(four)
+    np.testing.assert_allclose(mono.next()[0], four.mean(axis=1), rtol=1e-6)  # type: ignore[index]
+
+
+def test_a_feed_that_starts_late_or_after_a_restart_is_right() -> None:
+    front = FrontEnd()
+    sound = ticks(noise(0.2))
+    for tick in sound[:10]:
+        front.push(tick)
+    late = front.feed(AudioInput(24_000, 1, 120, 480))
+    front.push(sound[10])
+    block, time = late.next()  # type: ignore[misc]
+    assert time == pytest.approx(11 * 0.005 - late.stream.delay)
+    front.restart(5.0)
+    late.rewind()
+    front.push(sound[11])
+    block, time = late.next()  # type: ignore[misc]
+    assert time == pytest.approx(5.005 - late.stream.delay)
+    assert not block[:360].any()
+
+
+def test_blocks_are_read_only() -> None:
+    front = FrontEnd()
+    feed = front.feed(AudioInput(hop=TICK))
+    front.push(noise(0.005))
+    with pytest.raises(ValueError, match="read-only"):
+        feed.next()[0][0] = 1.0  # type: ignore[index]
