@@ -1,0 +1,1 @@
+"""Onset detector."""

@@ -1,0 +1,90 @@
+"""Onset: attacks of any instrument, reported within about 10 ms."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from models.dsp.flux import FLUX_DELAY, FLUX_SPEC, SuperFlux
+from realtime.hosting.plugin import Array, Context, Descriptor, Feature, Output, Parameter, Plugin
+
+_HOP = FLUX_SPEC.hop / FLUX_SPEC.sample_rate
+_MEAN = 120  # frames of the adaptive threshold, 0.6 s
+_FLOOR = 0.025
+_OVER = 1.5
+_REARM = 0.4
+_LOUD = 0.08
+_KEEP = math.exp(-_HOP / 5.0)
+
+
+class Onset(Plugin):
+    """SuperFlux with a causal threshold.
+
+    An onset is reported at the first frame whose flux exceeds `threshold` × (a floor + 1.5 × the mean of the last
+    0.6 s), at least `refractory_ms` after the one before and after the flux has fallen below 40 % of its peak.
+    """
+
+    descriptor = Descriptor(
+        identifier="onset",
+        name="Onsets",
+        description="Attacks of any instrument, within about 10 ms",
+        maker="Sidechain",
+        license="MIT",
+        version="1.0.0",
+        input=FLUX_SPEC,
+        latency=FLUX_DELAY,
+        parameters=(
+            Parameter("threshold", "Threshold", "", 0.3, 5.0, 1.0, description="larger finds fewer onsets"),
+            Parameter("refractory_ms", "Shortest distance", "ms", 20.0, 500.0, 40.0),
+        ),
+        outputs=(
+            Output("onset", "event", "", 0.0, 1.0, description="strength against the last seconds' strongest"),
+            Output("strength", "value", "", 0.0, 1.0, rate=200.0, description="onset strength curve"),
+        ),
+    )
+
+    _strongest: float
+    _peak: float
+    _armed: bool
+    _last: int
+    _frames: int
+
+    def prepare(self, context: Context) -> None:
+        self._threshold = context.parameters["threshold"]
+        self.parameter("refractory_ms", context.parameters["refractory_ms"])
+        self._flux = SuperFlux(FLUX_SPEC)
+        self._recent = np.zeros(_MEAN)
+        self.reset()
+
+    def parameter(self, identifier: str, value: float) -> None:
+        if identifier == "threshold":
+            self._threshold = value
+        elif identifier == "refractory_ms":
+            self._refractory = round(value / 1000 / _HOP)
+
+    def process(self, block: Array, time: float) -> list[Feature]:
+        rise = float(self._flux.process(block).mean())
+        limit = self._threshold * (_FLOOR + _OVER * float(self._recent.mean()))
+        self._recent[self._frames % _MEAN] = rise
+        self._frames += 1
+        self._strongest = max(rise, self._strongest * _KEEP, _LOUD)
+        strength = rise / self._strongest
+        found = [Feature("strength", time - FLUX_DELAY, strength)]
+        if self._armed:
+            if rise > limit and self._frames - self._last >= self._refractory:
+                self._last, self._armed, self._peak = self._frames, False, rise
+                found.append(Feature("onset", time - FLUX_DELAY, strength))
+        else:
+            self._armed = rise < _REARM * self._peak
+            self._peak = max(self._peak, rise)
+        return found
+
+    def reset(self) -> None:
+        self._flux.reset()
+        self._recent[:] = 0.0
+        self._frames = 0
+        self._last = -1000
+        self._armed = True
+        self._peak = 0.0
+        self._strongest = _LOUD
