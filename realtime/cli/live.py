@@ -1,0 +1,171 @@
+"""Run the host: sound in, plugins, results out, until Ctrl-C or the end of the sound.
+
+INPUT is a device name (see 'sidechain devices'; a part that fits only one is enough), a sound file, 'demo' for
+the built-in piece, or '-' for raw or WAV sound on standard input. Without --input it is what the preset says,
+else the default device, else the demo.
+
+examples:
+  sidechain live
+  sidechain live --input demo --preset dj --osc 192.168.1.20:7000 --osc 127.0.0.1:9000
+  sidechain live --input "Scarlett" --channels 3,4 --record set.jsonl
+  ffmpeg -i http://radio/stream -f wav - | sidechain live --input -
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+from realtime.cli.build import add_plugin_arguments, check_preset, preset_for, redirect_osc
+from realtime.cli.common import Address, address, names, notice
+from realtime.errors import UserError
+from realtime.preset import Preset
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Arguments of the command."""
+    parser.add_argument("--input", "-i", default="", metavar="INPUT", help="device name, file, 'demo' or '-'")
+    parser.add_argument("--channels", metavar="N,…", help="channels of the input to use, from 1 (default: all)")
+    parser.add_argument("--preset", "-p", default="dj", help="name or file (default: dj); see 'sidechain presets'")
+    add_plugin_arguments(parser)
+    parser.add_argument(
+        "--osc",
+        action="append",
+        default=[],
+        metavar="HOST:PORT",
+        help="send OSC here instead of where the preset says (repeatable)",
+    )
+    parser.add_argument(
+        "--websocket",
+        default="127.0.0.1:8765",
+        metavar="HOST:PORT",
+        help="where to serve the web page and the WebSocket; 'off' for none (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--token", default="", help="secret that WebSocket clients must give; needed beyond this machine"
+    )
+    parser.add_argument("--record", metavar="FILE.jsonl", help="write all events to a file")
+    parser.add_argument("--seconds", type=float, default=math.inf, metavar="N", help="end after so many seconds")
+    parser.add_argument("--no-ui", action="store_true", help="no live view; only what starts and what fails")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Run the command."""
+    if not args.seconds > 0:
+        raise UserError(f"--seconds {args.seconds:g}: must be more than 0")
+    where = None if args.websocket == "off" else address(args.websocket, lowest_port=0)
+    preset = live_preset(args)
+    source = choose_input(args.input, preset)
+    with terminated_like_ctrl_c() as terminated:
+        try:
+            _run(args, preset, source, where)
+        except KeyboardInterrupt:
+            if not terminated.is_set():
+                raise
+    return 0
+
+
+def live_preset(args: argparse.Namespace) -> Preset:
+    """The preset with what the command line changes in it, checked."""
+    preset = preset_for(args.preset, args.only, args.set)
+    preset.outputs = redirect_osc(preset.outputs, args.osc)
+    if args.channels:
+        chosen = names(args.channels)
+        if not all(c.isdigit() and int(c) > 0 for c in chosen):
+            raise UserError(f"--channels {args.channels}: numbers from 1, e.g. 1,2")
+        preset.input.channels = [int(c) for c in chosen]
+    check_preset(preset, preset.name or args.preset)
+    return preset
+
+
+def choose_input(wanted: str, preset: Preset) -> str:
+    """What to listen to: as asked, as the preset says, the default device, or the demo where there is none."""
+    if wanted or preset.input.device:
+        return wanted or preset.input.device
+    from realtime.audio.devices import list_devices
+
+    try:
+        devices = list_devices()
+    except UserError as e:
+        notice(f"{e}; playing the demo")
+        return "demo"
+    if not devices:
+        notice("no sound input here; playing the demo ('sidechain devices' lists inputs)")
+        return "demo"
+    return ""
+
+
+def _run(args: argparse.Namespace, preset: Preset, source: str, where: Address | None) -> None:
+    from realtime.cli.console import ConsoleView, console_for_stdout
+    from realtime.outputs.recorder import Recorder
+    from realtime.outputs.websocket import WebSocketServer
+    from realtime.supervisor import Supervisor
+
+    supervisor = Supervisor(preset, source)
+    with ExitStack() as stack:
+        # What may be refused without a sound is refused before the engine starts.
+        recorder = Recorder(supervisor, Path(args.record)) if args.record else None
+        server = WebSocketServer(supervisor, where.host, where.port, token=args.token) if where else None
+        for part in (recorder, server):
+            if part is not None:
+                part.start()
+                stack.callback(part.stop)
+        stack.callback(supervisor.stop)
+        supervisor.start()
+        deadline = time.monotonic() + args.seconds
+
+        def running() -> bool:
+            return supervisor.running and time.monotonic() < deadline
+
+        announce(supervisor.status(), preset, server.url if server is not None else "")
+        if args.no_ui:
+            _wait(running, supervisor)
+        else:
+            ConsoleView(supervisor, console_for_stdout()).run(running)
+
+
+def announce(status: dict, preset: Preset, url: str) -> None:
+    """One line about each thing that has started."""
+    source = status.get("input", {})
+    notice(
+        f"listening to {source.get('name', '?')} ({source.get('sample_rate', 0)} Hz, "
+        f"{source.get('channels', 0)} channels), preset '{preset.name}'"
+    )
+    for output in preset.outputs:
+        place = ":".join(str(output[k]) for k in ("host", "port") if k in output)
+        notice(f"{output.get('kind')} → {place or output.get('port', output.get('name', ''))}")
+    if url:
+        notice(f"web page and WebSocket at {url}")
+
+
+def _wait(running: Callable[[], bool], supervisor) -> None:
+    """Until the end; what the host has to say is said."""
+    events = supervisor.subscribe()
+    while running():
+        for event in events.poll():
+            if event.plugin == "host" and event.label:
+                notice(event.label)
+        time.sleep(0.05)
+
+
+@contextmanager
+def terminated_like_ctrl_c() -> Iterator[threading.Event]:
+    """SIGTERM ends like Ctrl-C does, in order; the event tells which of them it was."""
+    terminated = threading.Event()
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        terminated.set()
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, handle)
+    try:
+        yield terminated
+    finally:
+        signal.signal(signal.SIGTERM, before)
