@@ -1,0 +1,1 @@
+"""Procedural composer: one module of style tables per family, shared arranger."""

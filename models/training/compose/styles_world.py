@@ -1,0 +1,178 @@
+"""Bossa, samba, Afro-Cuban and African patterns."""
+
+from __future__ import annotations
+
+from models.training.compose.style import Style
+
+STYLES = (
+    Style(
+        "bossa",
+        (100, 150),
+        (
+            {"kick": "x..xx..xx..xx..x", "rim": "x..x..x...x..x..", "hat": "xoxoxoxoxoxoxoxo"},
+            {"kick": "x..xx..x", "rim": "x..x..x...x..x..", "shaker": "xxxxxxxxxxxxxxxx"},
+        ),
+        ("R..55..5R..55..5", "R..R5..5", "R...5..5R...5..a"),
+        ("x..x..x..x..x...", "..x..x..x..x....", "x.x..x..x..x.x..", "pad"),
+        human=0.008,
+        drift=0.006,
+        electronic=0.08,
+        minor=0.4,
+        plan="song",
+        fast_chords=0.3,
+    ),
+    Style(
+        "samba",
+        (84, 134),
+        (
+            {"kick": "o..ox..oo..ox..o", "tamb": "xooxxooxxooxxoox", "snare": "x.xx.x.xx.xx.x.x"},
+            {
+                "tom_lo": "....X.......X...",
+                "kick": "o...x...o...x...",
+                "shaker": "XooXXooXXooXXooX",
+                "cowbell": "x.x.xx.x.x.x.xx.",
+            },
+            {
+                "tom_lo": "..g.X..x..g.X..x",
+                "tom_hi": "x..x..xx..x.x..x",
+                "snare": "xgxgxxgxxgxgxxgx",
+                "clave": "x.x.xx.x.x.x.xx.",
+            },
+        ),
+        ("R..55..5R..55..5", "synco", "R..R5..5R..R5..a"),
+        ("x..x..x...x..x..", "x.x.xx.x.x.x.xx.", ".x.xx.x.x.x.xx.x", "pad"),
+        human=0.009,
+        drift=0.008,
+        electronic=0.08,
+        minor=0.45,
+        plan="song",
+        weight=2.0,
+    ),
+    Style(
+        "afrobeat",
+        (92, 132),
+        (
+            {
+                "kick": "x..x..x...x..x..",
+                "snare": "....x..g.g..x..g",
+                "hat": "x.xxx.xxx.xxx.xx",
+                "shaker": "xoxoxoxoxoxoxoxo",
+            },
+            {
+                "kick": "x.....xx..x...x.",
+                "rim": "..x..x....x..x..",
+                "hat": "xoxoxoxoxoxoxoxo",
+                "conga_hi": "..xx..x...xx..x.",
+                "cowbell": "x..x..x...x.x...",
+            },
+        ),
+        ("synco", "R..R..5...R.7...", "..R-..R-5-..R-7-"),
+        ("..x..x....x..x..", "x..x..x...x.x...", ".x..x..x.x..x..x"),
+        swing=(0, 0.2),
+        human=0.009,
+        drift=0.005,
+        electronic=0.25,
+        minor=0.8,
+        plan="song",
+    ),
+    Style(
+        "salsa",
+        (160, 215),
+        (
+            {
+                "conga_hi": "x.x.....x.x.xx..",
+                "conga_lo": "......xx......xx",
+                "cowbell": "x...x.x.x...x.x.",
+                "clave": "x.....x.....x...|....x...x.......",
+            },
+            {
+                "conga_hi": "..x.....|..x...xx",
+                "cowbell": "x...x.x.x...x.x.",
+                "tom_hi": "x.x.x.x.xx.x.x.x",
+                "clave": "....x...x.......|x.....x.....x...",
+                "kick": "......x.........",
+            },
+        ),
+        ("......R.....5-..", "R.....5.....8-..", "......5-....R-.."),
+        ("x...x.x..x..x.x.|..x.x..x.x..x.x.", "x.x..x.x.x..x.x.", "..x.x..x.x..x.x."),
+        human=0.008,
+        drift=0.006,
+        electronic=0.05,
+        minor=0.6,
+        plan="song",
+        weight=1.2,
+    ),
+    Style(
+        "afro_house",
+        (114, 126),
+        (
+            {
+                "kick": "x...x...x...x...",
+                "conga_hi": "x..x..xx..x.x..x",
+                "conga_lo": "....x..x....x.xx",
+                "shaker": "xoxoxoxoxoxoxoxo",
+                "clap": "...x..x.....x...",
+            },
+            {
+                "kick": "x...x...x..x..x.",
+                "tom_lo": "...x..x....x..x.",
+                "clave": "x..x..x...x.x...",
+                "open_hat": "..x...x...x...x.",
+            },
+        ),
+        ("synco", "..R...R..5R...7.", "sub"),
+        ("pad", "..x..x....x..x..", "arp"),
+        swing=(0, 0.2),
+        minor=0.85,
+    ),
+    Style(
+        "afro_six",
+        (96, 145),
+        (
+            {
+                "cowbell": "x.x.xx.x.x.x",
+                "conga_hi": "..xx....xx..",
+                "conga_lo": "x....xx....x",
+                "kick": "x.....x.....",
+            },
+            {
+                "cowbell": "x.xx.xx.xx.x",
+                "tom_lo": "...x.....x..",
+                "tom_hi": "x..xx.x..xx.",
+                "shaker": "xooxooxooxoo",
+            },
+        ),
+        ("R....R..5...", "R..R..5..5.a", "R.....5....."),
+        ("..x..x..x..x", "x.x..x.x..x.", "pad"),
+        compound=True,
+        human=0.009,
+        drift=0.006,
+        electronic=0.08,
+        plan="song",
+        weight=1.1,
+    ),
+    Style(
+        "latin_pop",
+        (90, 128),
+        (
+            {
+                "kick": "x...x...x...x...",
+                "rim": "...x..x....x..x.",
+                "shaker": "xoxoxoxoxoxoxoxo",
+                "conga_lo": "......xx......xx",
+            },
+            {
+                "kick": "x..x....x..x....",
+                "snare": "....x.......x...",
+                "tamb": "x.x.x.x.x.x.x.x.",
+                "clave": "x..x..x...x.x...",
+            },
+        ),
+        ("R--R--R-", "R..R..5.R..R..a.", "synco"),
+        ("..x...x...x...x.", "x..x..x.x..x..x.", "arp", "pad"),
+        human=0.007,
+        electronic=0.4,
+        vocal=0.5,
+        plan="song",
+    ),
+)

@@ -1,0 +1,221 @@
+"""
+Render the training set: ``python -m models.training.render --data TRAIN --out DIR --hours H --seed S``.
+
+Each piece comes from its own seed: the same seed and code give the same bytes. A run that is started again
+goes on where it stopped. `models/training/README.md` describes the format.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+
+from models.training import piece as pieces
+from models.training import room
+from models.training.mix import RATE, Mix, Stage, mix
+from models.training.rng import chance, pick, stream
+from models.training.score import Piece
+
+DEFAULT_MIX = {"composer": 0.58, "pop909": 0.24, "groove": 0.12, "mix": 0.06}
+
+
+@dataclass
+class Rendered:
+    """Audio (mono float32, 24 kHz) with its labels as they go into the JSON file."""
+
+    audio: np.ndarray
+    labels: dict[str, object]
+
+
+def labels_of(piece: Piece, dry: Mix, start: float, seconds: float) -> dict[str, list[list[object]]]:
+    """Time-based labels of the rendered window, in seconds from its start."""
+
+    def spans(rows: list[tuple[float, float, str]]) -> list[list[object]]:
+        out: list[list[object]] = []
+        for a, z, name in rows:
+            lo, hi = max(0.0, float(piece.time(a)) - start), min(seconds, float(piece.time(z)) - start)
+            if hi > lo:
+                out.append([lo, hi, name])
+        return out
+
+    beats = [[t - start, n, m] for t, n, m in piece.numbering() if 0 <= t - start < seconds]
+    valid = [[a, z] for a, z, _ in spans([(a, z, "") for a, z in piece.valid])]
+    sections: list[list[object]] = []
+    for at, name in piece.sections:
+        t = float(piece.time(at)) - start
+        if t <= 0 and sections:
+            sections = []
+        if t < seconds:
+            sections.append([max(t, 0.0), name])
+    return {
+        "beats": beats,
+        "valid": valid,
+        "drums": [[t, c, v] for t, c, v in dry.hits],
+        "chords": spans(piece.chords),
+        "key": spans(piece.key),
+        "sections": sections,
+        "vocals": [[a, z] for a, z in dry.vocals],
+    }
+
+
+TIMED = {"beats": 1, "valid": 2, "drums": 1, "chords": 2, "key": 2, "sections": 1, "vocals": 2}
+
+
+def map_times(labels: dict[str, list[list[object]]], convert: object) -> dict[str, list[list[object]]]:
+    """Apply a vectorised time mapping (array to array) to every instant of the labels."""
+    out: dict[str, list[list[object]]] = {}
+    for name, columns in TIMED.items():
+        rows = labels[name]
+        if not rows:
+            out[name] = []
+            continue
+        times = np.array([[float(row[c]) for c in range(columns)] for row in rows])  # type: ignore[arg-type]
+        moved = np.asarray(convert(times.reshape(-1))).reshape(times.shape)  # type: ignore[operator]
+        out[name] = [[*m, *row[columns:]] for m, row in zip(moved.tolist(), rows, strict=True)]
+    return out
+
+
+def render_seed(seed: int, source: str, stage: Stage, hearing: room.Hearing | None = None) -> Rendered:
+    """
+    Render the piece of a seed.
+
+    Parameters
+    ----------
+    source : str
+        composer, pop909, groove or mix.
+    hearing : models.training.room.Hearing, optional
+        Listening condition; drawn when missing.
+    """
+    rng = stream(seed, "render")
+    if source == "mix":
+        from models.training.dj import dj_mix
+
+        audio, labels, info = dj_mix(seed, stage)
+    else:
+        seconds = float(rng.uniform(35, 85))
+        piece = pieces.draw(seed, source, stage.data, seconds + 8)
+        room_left = max(0.0, piece.duration - seconds)
+        start = float(piece.beat_times[0]) + (float(rng.uniform(0, room_left)) if chance(rng, 0.6) else 0.0)
+        start -= float(rng.uniform(0, 2)) if chance(rng, 0.15) else 0.0
+        seconds = min(seconds, float(piece.beat_times[-1]) - start)
+        dry = mix(piece, seed, stage, start, seconds)
+        audio, labels = dry.audio, labels_of(piece, dry, start, seconds)
+        info = {"style": piece.style, "instruments": dry.instruments, "licences": sorted(dry.licences)}
+    listening = hearing or room.draw(rng)
+    audio = room.hear(rng, audio, RATE, listening, stage.data)
+    points = np.linspace(0, len(audio) / RATE, 20000)
+    audio, moved = room.warp(audio, points, RATE, listening.resample, listening.wow)
+    labels = map_times(labels, lambda t: np.interp(t, points, moved))
+    audio = np.clip(audio, -0.999, 0.999)
+    head = {"seed": seed, "source": source, **info, "duration": len(audio) / RATE, "val": False}
+    head["val"] = pieces.is_val(seed)
+    return Rendered(audio, {**head, **_rounded(labels)})
+
+
+def _rounded(labels: dict[str, list[list[object]]]) -> dict[str, object]:
+    return {
+        k: [[round(v, 5) if isinstance(v, float) else v for v in row] for row in rows]
+        for k, rows in labels.items()
+    }
+
+
+def save(folder: Path, name: str, rendered: Rendered) -> None:
+    """Write the sound, then (atomically) the labels."""
+    soundfile.write(folder / f"{name}.flac", rendered.audio, RATE, subtype="PCM_16")
+    part = folder / f".{name}.json.part"
+    part.write_text(json.dumps(rendered.labels, separators=(",", ":")))
+    part.replace(folder / f"{name}.json")
+
+
+def source_of(seed: int, shares: dict[str, float]) -> str:
+    """The source of a seed under the given shares."""
+    return pick(stream(seed, "source"), list(shares), list(shares.values()))
+
+
+_STAGE: list[Stage] = []
+
+
+def _work(task: tuple[int, str, str, str]) -> tuple[int, float, str]:
+    """Render one piece in a worker process, which keeps its `Stage`."""
+    seed, source, data, out = task
+    if not _STAGE:
+        _STAGE.append(Stage.open(Path(data) if data else None))
+    try:
+        rendered = render_seed(seed, source, _STAGE[0])
+    except (ValueError, IndexError, OSError, ArithmeticError) as error:
+        return seed, 0.0, f"{type(error).__name__}: {error}"
+    save(Path(out), f"{seed:08d}", rendered)
+    return seed, len(rendered.audio) / RATE, ""
+
+
+def write_index(folder: Path) -> None:
+    """List the finished pieces in ``index.json``, atomically."""
+    names = sorted(p.stem for p in folder.glob("[0-9]*.json"))
+    part = folder / ".index.json.part"
+    part.write_text(json.dumps({"pieces": names, "rate": RATE}))
+    part.replace(folder / "index.json")
+
+
+def parse_shares(text: str) -> dict[str, float]:
+    """Read ``composer=.6,pop909=.25,…``."""
+    shares = {}
+    for item in text.split(","):
+        name, _, value = item.partition("=")
+        if name not in DEFAULT_MIX:
+            raise argparse.ArgumentTypeError(f"unknown source {name!r}; choose from {', '.join(DEFAULT_MIX)}")
+        shares[name] = float(value)
+    return shares
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Command line."""
+    parser = argparse.ArgumentParser(prog="python -m models.training.render", description=__doc__)
+    parser.add_argument("--data", type=Path, help="folder with pop909, groove, drum_oneshots, esc10")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--hours", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=1_000_000, help="first seed; pieces use consecutive seeds")
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--mix", type=parse_shares, default=DEFAULT_MIX)
+    args = parser.parse_args(argv)
+    args.out.mkdir(parents=True, exist_ok=True)
+    from rich.progress import Progress, TimeRemainingColumn
+
+    shares = args.mix if args.data else {"composer": 1.0}
+    done = sum(float(json.loads(p.read_text())["duration"]) for p in args.out.glob("[0-9]*.json"))
+    have = {int(p.stem) for p in args.out.glob("[0-9]*.json")}
+    wanted, seed = args.hours * 3600, args.seed
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+    def tasks():  # type: ignore[no-untyped-def]
+        number = seed
+        while True:
+            if number not in have:
+                yield number, source_of(number, shares), str(args.data or ""), str(args.out)
+            number += 1
+
+    with Progress(*Progress.get_default_columns(), TimeRemainingColumn()) as progress:
+        bar = progress.add_task("rendering", total=wanted, completed=min(done, wanted))
+        pool = multiprocessing.get_context("spawn").Pool(args.jobs) if args.jobs > 1 else None
+        results = pool.imap_unordered(_work, tasks()) if pool else map(_work, tasks())
+        for number, seconds, problem in results:
+            if problem:
+                progress.console.print(f"seed {number}: left out ({problem})")
+            done += seconds
+            progress.update(bar, completed=min(done, wanted))
+            if done >= wanted:
+                break
+        if pool:
+            pool.terminate()
+    write_index(args.out)
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

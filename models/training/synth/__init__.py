@@ -1,0 +1,1 @@
+"""Own vectorised synthesis, one-shot sampler and sound-font rendering."""
