@@ -1,0 +1,66 @@
+"""From the channels a device has to the channels that are used."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from realtime.errors import UserError
+
+Array = npt.NDArray[np.float32]
+
+
+class ChannelMap:
+    """Chooses channels and applies the input gain.
+
+    Parameters
+    ----------
+    available : int
+        Channels that the sound has.
+    chosen : sequence of int
+        Channels to use, counted from 1, in this order; empty = all.
+    gain_db : float
+        Gain in dB.
+    origin : str
+        What has these channels, for the error.
+
+    Raises
+    ------
+    UserError
+        A channel that is not there.
+    """
+
+    def __init__(
+        self, available: int, chosen: Sequence[int] = (), gain_db: float = 0.0, origin: str = "input"
+    ) -> None:
+        for channel in chosen:
+            if not 1 <= channel <= available:
+                many = f"channels 1 to {available}" if available > 1 else "channel 1 only"
+                raise UserError(f"{origin} has {many}; [input] channels asks for {channel}")
+        self.channels = len(chosen) or available
+        self._gain = np.float32(10 ** (gain_db / 20))
+        indices = [c - 1 for c in chosen]
+        self._indices = None if not indices or indices == list(range(available)) else indices
+        self.transparent = self._indices is None and gain_db == 0
+
+    def apply(self, samples: Array) -> Array:
+        """Chosen channels of `samples`, shape (n, available) → (n, channels)."""
+        if self.transparent:
+            return samples
+        if self._indices is not None:
+            samples = samples[:, self._indices]
+        return samples * self._gain
+
+
+def mix_down(samples: Array) -> Array:
+    """Mean of the channels, shape (n, channels) → (n,); each row's result depends on that row alone."""
+    channels = samples.shape[1]
+    if channels == 1:
+        return samples[:, 0]
+    total = samples[:, 0] + samples[:, 1]
+    for channel in range(2, channels):
+        total += samples[:, channel]
+    total *= np.float32(1.0 / channels)
+    return total
