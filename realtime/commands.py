@@ -27,7 +27,7 @@ ANSWER_WITHIN = 2.0
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """One command: the parameters it takes (name → type) and what it does."""
+    """One command: the parameters it takes (name → type), which may be left out, and what it does."""
 
     takes: dict[str, type]
     run: Callable[..., Any]
@@ -52,7 +52,7 @@ class Commands:
             "window": {"low": float, "high": float},
         }
         self._table: dict[str, Command] = {
-            f"transport.{name}": Command(takes, self._act(name)) for name, takes in acts.items()
+            f"transport.{name}": Command(takes, self._act(name), optional=("on",)) for name, takes in acts.items()
         }
         self._table |= {
             "plugin.enable": Command({"plugin": str, "on": bool}, self._plugin_enable),

@@ -305,11 +305,14 @@ class BundlePlugin(Plugin):
 
 
 def _concrete(shape: list[Any], size: int) -> tuple[int, ...]:
-    """An ONNX shape with free axes set to 1, the last free one to what is needed to hold `size` values."""
+    """An ONNX shape with free axes set to 1, the last free one to what is needed to hold `size` values.
+
+    The first of several axes is the batch and stays 1.
+    """
     fixed = [d if isinstance(d, int) and d > 0 else 0 for d in shape]
     known = math.prod(d for d in fixed if d) or 1
     result = [d or 1 for d in fixed]
-    free = [i for i, d in enumerate(fixed) if not d]
+    free = [i for i, d in enumerate(fixed) if not d and (i or len(fixed) == 1)]
     if size and free and size % known == 0:
         result[free[-1]] = size // known
     return tuple(result)

@@ -237,12 +237,12 @@ class Slot:
         if output.kind == "observation":
             if not isinstance(feature.value, BeatObservation):
                 raise PluginError(f"'{feature.output}' must be a BeatObservation")
-            numbers = (feature.value.time, feature.value.tempo, feature.value.phase, feature.value.confidence)
-            if not all(math.isfinite(v) for v in numbers):
+            o = feature.value
+            if not all(math.isfinite(v) for v in (o.time, o.tempo, o.phase, o.confidence)):
                 raise PluginError(f"'{feature.output}' is not finite")
-            return Result(output, at, None, label, feature.value)
+            return Result(output, at, None, label, o)
         value = plain(feature.value)
-        numbers = value if isinstance(value, tuple) else () if value is None else (value,)
+        numbers: tuple[float, ...] = value if isinstance(value, tuple) else () if value is None else (value,)
         if not all(math.isfinite(v) for v in numbers):
             raise PluginError(f"'{feature.output}' is not finite")
         if len(numbers) > 65_536:

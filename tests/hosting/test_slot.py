@@ -89,7 +89,7 @@ def test_results_arrive_as_plain_numbers() -> None:
 )
 def test_rubbish_is_contained_and_counted(rubbish: object) -> None:
     bench = Bench(rubbish, [Feature("x", 0.0, 1.0)])
-    with pytest.raises(PluginError, match="probe.*pauses"):
+    with pytest.raises(PluginError, match=r"probe.*pauses"):
         bench.tick()
     assert bench.slot.errors == 1
     assert bench.slot.error
