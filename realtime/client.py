@@ -25,6 +25,10 @@ class Subscription(Protocol):
         """Events that are new since the last call, in order; empty if there are none. Never blocks for long."""
         ...
 
+    def wait(self, timeout: float) -> bool:
+        """Wait until there is something to poll; False when `timeout` seconds have passed."""
+        ...
+
 
 @runtime_checkable
 class EngineClient(Protocol):
