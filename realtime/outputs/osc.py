@@ -153,7 +153,7 @@ class OscOutput(OutputPort):
             if sender.due(now) and (phase := self._phase(sender.line.source, values, now)) is not None:
                 self._value(sender, sender.line.address, phase, now)
         for sender in self._values:
-            if sender.due(now):
+            if sender.due(now) and self._may(sender.line.source, values):
                 self._bus_values(sender, values, now)
         self._flush()
 
@@ -165,8 +165,16 @@ class OscOutput(OutputPort):
         self._encode(message.address, tuple(v if isinstance(v, str) else float(v) for v in message.values))
         self._flush()
 
+    def on_test(self, point: GridPoint) -> None:
+        """Send the pulses of a beat that is none."""
+        for sender in self._grid:
+            if sender.line.source == "grid.beat":
+                self._put(sender, sender.line.address, 1.0, point.due)
+        self._flush()
+
     def on_stop(self) -> None:
-        """End all pulses."""
+        """End all pulses; phases rest until the next beat."""
+        self._point = None
         for address in self._pulses:
             self._encode(address, (0.0,))
         self._pulses.clear()
@@ -248,35 +256,33 @@ class OscOutput(OutputPort):
             self._pulses[address] = now + self.lead + self._settings.pulse_ms / 1000.0
 
     def _phase(self, source: str, values: Mapping[str, Value], now: float) -> float | None:
-        """Phase by the beats that were sent; before the first and long after the last by the transport."""
-        bpm = _number(values.get("transport.bpm"))
-        point = self._point
-        if point is not None and bpm and (elapsed := (now - point.due - self.lead) * bpm / 60.0) < 2.0:
-            beat = min(elapsed, 1.0 - 1e-6)  # the next beat starts the next cycle, no earlier
-            if beat < 0.0:
-                beat += 1.0
-                in_bar = (point.beat_in_bar - 2) % max(1, point.beats_per_bar)
-                count = int(point.position) - 1
-            else:
-                in_bar, count = point.beat_in_bar - 1, int(point.position)
-            per_bar = point.beats_per_bar
-        else:
-            fallback = _number(values.get("transport.beat_phase"))
-            if fallback is None or not bpm:
-                return None
-            beat = fallback
-            in_bar = int(_number(values.get("transport.beat_in_bar")) or 1) - 1
-            per_bar = int(_number(values.get("transport.beats_per_bar")) or 4)
-            count = int(_number(values.get("transport.beat")) or 0)
+        """Phase since the beat that was sent last; None before the first and long after the last."""
+        bpm, point = _number(values.get("transport.bpm")), self._point
+        if point is None or not bpm:
+            return None
+        elapsed = (now - point.due - self.lead) * bpm / 60.0
+        if not -1.0 <= elapsed < 2.0:
+            return None
+        number, in_bar, per_bar = int(point.position), point.beat_in_bar - 1, max(1, point.beats_per_bar)
+        if elapsed < 0.0:  # a bundle left ahead of its beat
+            elapsed, number, in_bar = elapsed + 1.0, number - 1, (in_bar - 1) % per_bar
+        beat = min(elapsed, 1.0 - 1e-6)  # the next beat starts the next cycle, no earlier
         if source == "phase.beat":
             return beat
         if source == "phase.bar":
-            return (max(0, in_bar) + beat) / max(1, per_bar)
+            return (in_bar + beat) / per_bar
         if source == "phase.total":
-            return count + beat
+            return number + beat
+        if source == "phase.beats4" and per_bar == 4:
+            return (in_bar + beat) / 4
         cycle = 2 if source == "phase.beats2" else 4
-        offset = max(0, in_bar) if cycle == 4 and per_bar == 4 else count  # 4/4: the bar
-        return (offset % cycle + beat) / cycle
+        return ((number - 1) % cycle + beat) / cycle
+
+    def _may(self, source: str, values: Mapping[str, Value]) -> bool:
+        """Whether a value may be sent: no tempo before the clock is locked, unless beats are sent all the same."""
+        if source != "transport.bpm" or (self._point is not None and not self._point.locked):
+            return True
+        return _number(values.get("transport.locked")) != 0.0
 
     def _encode(self, address: str, arguments: tuple[float | int | str, ...]) -> None:
         try:

@@ -329,3 +329,19 @@ def test_bundles_keep_order_and_fit_their_datagrams(content: list[tuple[str, Any
 def test_what_does_not_fit_is_refused(wrong: tuple[Any, ...]) -> None:
     with pytest.raises(ValueError, match="/x"):
         message("/x", *wrong)
+
+
+def test_no_tempo_and_no_phase_before_the_clock_is_locked(receiver: Receiver) -> None:
+    osc = output(receiver, profile="resolume")
+    osc.on_values(values(transport__bpm=128.0, transport__locked=0.0))
+    assert receiver.read(0.05) == []
+    time.sleep(0.25)
+    osc.on_values(values(transport__bpm=128.0, transport__locked=1.0))
+    assert [a for a, _, _ in receiver.read()] == ["/composition/tempocontroller/tempo"]
+
+
+def test_a_test_beat_is_a_pulse_and_nothing_else(receiver: Receiver) -> None:
+    osc = output(receiver)
+    osc.on_test(beat(1, 1))
+    osc.on_stop()
+    assert [(a, v) for a, v, _ in receiver.read()] == [("/sidechain/beat", (1.0,)), ("/sidechain/beat", (0.0,))]
