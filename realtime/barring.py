@@ -119,8 +119,3 @@ class BarCounter:
         self.fixed = metre > 0
         if metre > 0:
             self.anchor(number, before + 1 if before < metre else 1, metre)
-
-    def shift(self, missed: int) -> None:
-        """`missed` beats went by uncounted (lost sound): keep the bar position in step with the music."""
-        last = self.maps[-1]
-        self.maps = (last._replace(first=last.first - missed),)

@@ -285,8 +285,8 @@ class Follower:
     def advance(self, now: float) -> list[Beat]:
         """Go on to stream second `now`; returns the beats committed by that, at most a few.
 
-        A beat is committed when it lies within the horizon; from then on its time stands. After lost sound the
-        beats that fell into the hole are not sent late: the count goes on, the bar position keeps step.
+        A beat is committed when it lies within the horizon; from then on its time stands. Beats that fell into
+        lost sound are counted (outputs, which run on, have sent them) but not committed late.
         """
         if now < self._now or not math.isfinite(now):
             return []
@@ -298,11 +298,11 @@ class Follower:
         sends = self._sends()
         missed = math.floor(self._course.at(now - min(gap, 0.006)) + 1e-9) - self._number
         if missed > 0:
-            self._course.renumber(missed)
             if sends:
-                self._bars.shift(missed)
-                self._last_time = -math.inf
+                self._number += missed
                 self._relocated(f"{missed} beats fell into lost sound")
+            else:
+                self._course.renumber(missed)
         beats: list[Beat] = []
         while sends:
             time = self._course.when(self._number + 1, self._last_time)

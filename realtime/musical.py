@@ -56,7 +56,7 @@ class Beat:
     emitted : float
         Stream seconds at which it was committed; never later than `time` plus one tick.
     number : int
-        Counts 1, 2, 3 … without holes over the whole run.
+        Counts 1, 2, 3 … over the whole run; a hole is left only by lost sound, with ``transport.relocated``.
     beat_in_bar, beats_per_bar : int
         1 = downbeat; metre.
     bar, phrase : int

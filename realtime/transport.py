@@ -1,11 +1,11 @@
-"""The musical clock with a hand on it: what a person can do to it in the middle of a show, and what is shown of it."""
+"""The musical clock with a hand on it: what a person can do to it during a show, and what is shown of it."""
 
 from __future__ import annotations
 
 import difflib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import median
 from typing import Any
 
@@ -20,7 +20,7 @@ from realtime.timeline import Segment
 __all__ = ["Transport", "TransportEvent", "TransportState"]
 
 CONFIRMS = 0.08
-"""Taps that lie within so many beats of a tracker that is followed confirm it; its phase is better than a hand's."""
+"""Taps within so many beats of a tracker that is followed confirm it; its phase is finer than a hand's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,6 +287,10 @@ class Transport(Follower):
             raise UserError(f"transport.{action}: there is no tempo yet; wait for a lock or tap four times")
 
     # ------------------------------------------------------------------ what is shown
+
+    def describe(self) -> dict[str, Any]:
+        """The state as plain data."""
+        return asdict(self.state())
 
     def state(self) -> TransportState:
         """The clock as it stands at the last `advance`."""
