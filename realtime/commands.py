@@ -9,7 +9,6 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Mapping
-from concurrent.futures import TimeoutError as FutureTimeout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -17,12 +16,10 @@ from realtime import preset as presets
 from realtime.errors import UserError
 from realtime.hosting import registry
 from realtime.outputs.registry import check_all, create
+from realtime.switching import switch
 
 if TYPE_CHECKING:
     from realtime.engine import Engine
-
-ANSWER_WITHIN = 2.0
-"""Seconds after which a command that got no answer is given up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class Commands:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        acts = {
+        acts: dict[str, dict[str, type]] = {
             "tap": {},
             "nudge": {"ms": float},
             "double": {},
@@ -67,6 +64,7 @@ class Commands:
             "outputs.panic": Command({}, lambda: self._engine.runner.panic()),
             "preset.get": Command({}, lambda: self._engine.current_preset().model_dump()),
             "preset.list": Command({}, lambda: sorted(presets.available())),
+            "preset.load": Command({"name": str}, lambda name: switch(self._engine, presets.load(name))),
             "preset.save": Command({"name": str}, self._preset_save),
             "state.get": Command({}, lambda: self._engine.status()),
             "ping": Command({}, lambda: "pong"),
@@ -89,19 +87,9 @@ class Commands:
         def act(**params: Any) -> Any:
             engine = self._engine
             at = engine.stream_now()
-            return self._on_lane(lambda: engine.transport.act(name, params, at))
+            return engine.on_lane(lambda: engine.transport.act(name, params, at))
 
         return act
-
-    def _on_lane(self, action: Callable[[], Any]) -> Any:
-        if not self._engine.running:
-            return action()
-        future = self._engine.lane.do(action)
-        try:
-            return future.result(ANSWER_WITHIN)
-        except FutureTimeout:
-            future.cancel()
-            raise UserError("the host is too busy to answer; the command was given up") from None
 
     def _slot(self, plugin: str) -> Any:
         for slot in self._engine.slots:
@@ -116,7 +104,7 @@ class Commands:
 
     def _plugin_enable(self, plugin: str, on: bool) -> None:
         slot = self._slot(plugin)
-        self._on_lane(lambda: slot.turn(on))
+        self._engine.on_lane(lambda: slot.turn(on))
         self._engine.preset.plugins[plugin].enabled = on
 
     def _plugin_set(self, plugin: str, parameter: str, value: Any) -> float:
@@ -127,9 +115,8 @@ class Commands:
             raise UserError(
                 f"plugin '{plugin}': '{parameter}' takes effect at the next start only; set it in the preset"
             )
-        self._on_lane(lambda: slot.set(parameter, checked))
-        settings = self._engine.preset.plugins[plugin]
-        (settings.model_extra or {})[parameter] = checked
+        self._engine.on_lane(lambda: slot.set(parameter, checked))
+        self._engine.preset.plugins[plugin].keep(parameter, checked)
         return checked
 
     def _output_add(self, settings: dict[str, Any]) -> str:

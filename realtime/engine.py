@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import TimeoutError as FutureTimeout
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -18,18 +19,17 @@ from realtime.audio.source import Source
 from realtime.bus import Bus, Event, Reader, Tap, Value
 from realtime.commands import Commands
 from realtime.errors import UserError
-from realtime.hosting import registry
 from realtime.hosting.fastlane import FastLane
 from realtime.hosting.plugin import ENGINE_RATE, PluginFactory
-from realtime.hosting.slot import Slot
 from realtime.outputs.mapping import Mapper
 from realtime.outputs.registry import check_all, create
 from realtime.outputs.runner import Runner
 from realtime.preset import Preset
+from realtime.switching import make_slots, make_transports
 from realtime.transport import Transport
 
-_PREFERRED_CLOCKS = ("beat", "tempo")
 _HEALTH_EVERY = 0.25
+_ANSWER_WITHIN = 2.0
 
 
 class Engine:
@@ -73,13 +73,9 @@ class Engine:
         self.source = source
         self.bus = Bus(tap=tap)
         self.clock = StreamClock(ENGINE_RATE)
-        self.slots = _slots(preset, plugins)
-        clocks = [s.identifier for s in self.slots if any(o.kind == "observation" for o in s.descriptor.outputs)]
-        self.main = _main_clock(preset, clocks)
-        self.transports = {name: Transport(preset.transport) for name in clocks}
-        if not self.main:
-            self.main = "transport"
-            self.transports["transport"] = Transport(preset.transport)
+        self.plugins = plugins
+        self.slots = make_slots(preset, plugins)
+        self.transports, self.main = make_transports(preset, self.slots)
         self.lane = FastLane(
             source,
             self.slots,
@@ -116,6 +112,7 @@ class Engine:
                 for settings in check_all(self.preset.outputs, f"preset {self.preset.name}"):
                     self.runner.add(create(settings, self))
             self.lane.open()
+            self.runner.latency = self.preset.input.latency_ms / 1000
         except BaseException:
             self._release()
             self.source.close()
@@ -187,6 +184,24 @@ class Engine:
         """Run a command; see docs/websocket.md for the list. Raises ``UserError``."""
         return self.commands.call(method, params or {})
 
+    def on_lane(self, action: Callable[[], Any]) -> Any:
+        """Run `action` on the fast lane's thread, between two blocks, and return what it returns.
+
+        Raises
+        ------
+        UserError
+            The lane did not come to it within 2 s; it has not been and will not be run.
+        """
+        if not self.running:
+            return action()
+        future = self.lane.do(action)
+        try:
+            return future.result(_ANSWER_WITHIN)
+        except FutureTimeout:
+            if not future.cancel():
+                return future.result()
+            raise UserError("the host is too busy to answer; the command was given up") from None
+
     def stream_now(self) -> float:
         """Stream seconds of the sound that is at the input this instant."""
         if self.source.live and self.running:
@@ -236,7 +251,10 @@ class Engine:
     def _run(self) -> None:
         try:
             self.lane.run()
-        except BaseException as e:  # a fault of ours: kept for whoever joins, and said
+        except UserError as e:  # the source broke off: said, and kept for whoever joins
+            self.failure = e
+            self.bus.publish(self.lane.now, self.lane.now, "host", "message", None, str(e))
+        except BaseException as e:
             self.failure = e
             raise
         finally:
@@ -260,29 +278,6 @@ class Engine:
 
     def _release(self) -> None:
         self.runner.stop()
-
-
-def _slots(preset: Preset, plugins: Mapping[str, PluginFactory] | None) -> list[Slot]:
-    slots = []
-    for name, settings in preset.plugins.items():
-        factory = plugins[name] if plugins is not None and name in plugins else registry.find(name)
-        if factory.descriptor.lane != "fast":
-            raise UserError(f"plugin '{name}' runs in the slow lane, which this version does not have yet")
-        slot = Slot(factory, registry.resolve(factory.descriptor, settings.parameters))
-        slot.enabled = settings.enabled
-        slots.append(slot)
-    return slots
-
-
-def _main_clock(preset: Preset, clocks: list[str]) -> str:
-    wanted = preset.transport.source
-    if wanted:
-        if wanted not in clocks:
-            raise UserError(
-                f"[transport] source '{wanted}' is not among the preset's beat trackers ({clocks or 'none'})"
-            )
-        return wanted
-    return next((name for name in _PREFERRED_CLOCKS if name in clocks), clocks[0] if clocks else "")
 
 
 def _version() -> str:

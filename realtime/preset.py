@@ -49,6 +49,11 @@ class PluginSettings(BaseModel):
         """Parameters as written in the preset."""
         return dict(self.model_extra or {})
 
+    def keep(self, parameter: str, value: float) -> None:
+        """Take over a parameter that was changed while running."""
+        assert self.model_extra is not None
+        self.model_extra[parameter] = value
+
 
 class TransportSettings(Strict):
     """The musical clock."""

@@ -177,6 +177,13 @@ class FastLane:
         self._commands.append((action, future))
         return future
 
+    def replace(self, slots: list[Slot], transports: dict[str, Transport], main: str) -> None:
+        """Run other plugins and transports from the next tick on; on the lane's thread."""
+        for slot in slots:
+            if slot.feed is None:
+                slot.feed = self._frontend.feed(slot.descriptor.input)
+        self.slots, self.transports, self.main = slots, transports, main
+
     def say(self, text: str) -> None:
         """Have a message for the user published as ``host.message``; from any thread."""
         self._messages.append(text)
