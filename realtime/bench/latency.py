@@ -1,11 +1,11 @@
-"""Sound → OSC: the time from an attack in the sound to the UDP packet that tells of it, received by another process.
+"""Sound → OSC: time from an attack in the sound to the UDP packet that tells of it, received by another process.
 
 Plucked tones are played into the host. An onset counts when /onset arrives, a level when /level/peak has risen by
 half of the jump, a pitch when /pitch/hz is within 50 cents of the new one.
 
   --through file   a file, paced by the clock (the default)
-  --through jack   JACK at 48 kHz with blocks of 128; where no server runs, 'jackd -d dummy' is started. Sound counts
-                   from when a sound card with such blocks would have heard it
+  --through jack   JACK at 48 kHz with blocks of 128; where no server runs, 'jackd -d dummy' is started. Sound
+                   counts from when a sound card with such blocks would have heard it
 """
 
 from __future__ import annotations
@@ -69,13 +69,11 @@ def receive(line: Connection) -> None:
 def preset_to(port: int) -> Preset:
     """The plugins under test and one OSC target, values as often as they come."""
     rates = {"/level/peak": RATE_OF_VALUES, "/pitch/hz": RATE_OF_VALUES}
-    preset = Preset(
+    return Preset(
         name="latency",
         plugins={p: PluginSettings() for p in PLUGINS},
         outputs=[{"kind": "osc", "name": "bench", "host": "127.0.0.1", "port": port, "rates": rates}],
     )
-    preset.control.osc_port = 0
-    return preset
 
 
 def through_file(count: int) -> dict[str, Any]:

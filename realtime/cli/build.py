@@ -135,3 +135,15 @@ def redirect_osc(outputs: Sequence[dict[str, Any]], targets: Sequence[str]) -> l
     if "name" in pattern:
         sent[0]["name"] = pattern["name"]  # routes may ask for it by name
     return sent + [dict(o) for o in outputs if o.get("kind") != "osc"]
+
+
+def redirect_osc_in(outputs: Sequence[dict[str, Any]], target: str | None) -> list[dict[str, Any]]:
+    """The preset's outputs with OSC commands taken at `target` instead; ``off`` = nowhere, None = as they are."""
+    if target is None:
+        return list(outputs)
+    pattern = next((dict(o) for o in outputs if o.get("kind") == "osc-in"), {"kind": "osc-in", "name": "control"})
+    kept = [dict(o) for o in outputs if o.get("kind") != "osc-in"]
+    if target == "off":
+        return kept
+    where = parse_osc_target(target)
+    return [*kept, pattern | {"host": where["host"], "port": where["port"]}]

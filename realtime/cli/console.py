@@ -26,6 +26,7 @@ from realtime.errors import UserError
 
 FRAMES_PER_SECOND = 12
 EVENTS_SHOWN = 6
+MOST_LAMPS = 16
 NUDGE_MS = 10.0
 
 KEYS: dict[str, tuple[str, dict[str, Any]]] = {
@@ -52,9 +53,10 @@ class Snapshot:
     notice: str = ""
 
     def number(self, name: str, default: float = math.nan) -> float:
-        """The newest value of ``plugin.output`` as a number, or `default`."""
+        """The newest value of ``plugin.output`` as a finite number, or `default`."""
         value = self.values.get(name)
-        return float(value.value) if value is not None and isinstance(value.value, (int, float)) else default
+        number = value.value if value is not None else None
+        return float(number) if isinstance(number, (int, float)) and math.isfinite(number) else default
 
     def label(self, name: str) -> str:
         """The newest label of ``plugin.output``, or an empty string."""
@@ -156,7 +158,7 @@ def _clock(s: Snapshot) -> RenderableType:
     line = Text(f" {_tempo(s)} ", style="bold")
     beat, beats = s.number("transport.beat_in_bar", 0.0), s.number("transport.beats_per_bar", 0.0)
     fresh = s.number("transport.beat_phase", 1.0) < 0.35
-    for number in range(1, int(beats) + 1):
+    for number in range(1, min(int(beats), MOST_LAMPS) + 1):
         lit = number == int(beat)
         style = _LAMP_COLOURS[0 if number == 1 else 1] if lit and fresh else ("reverse" if lit else "dim")
         line.append(f" {number} ", style=style)
@@ -164,7 +166,7 @@ def _clock(s: Snapshot) -> RenderableType:
     line.append(f" {_bar(s)}  ")
     line.append(s.state, style=_STATE_COLOURS.get(s.state, "dim"))
     confidence = s.number("transport.confidence")
-    if confidence == confidence:
+    if not math.isnan(confidence):
         line.append(f"  sure {confidence * 100:.0f} %", style="dim")
     return line
 
@@ -250,7 +252,7 @@ def _decibels(s: Snapshot) -> str:
 
 
 def _meter(value: float, width: int = 12) -> str:
-    filled = round(min(1.0, max(0.0, value if value == value else 0.0)) * width)
+    filled = round(min(1.0, max(0.0, value)) * width)
     return "▮" * filled + "▯" * (width - filled)
 
 

@@ -23,7 +23,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
 
-from realtime.cli.build import add_plugin_arguments, check_preset, preset_for, redirect_osc
+from realtime.cli.build import add_plugin_arguments, check_preset, preset_for, redirect_osc, redirect_osc_in
 from realtime.cli.common import Address, address, names, notice
 from realtime.errors import UserError
 from realtime.preset import Preset
@@ -41,6 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         metavar="HOST:PORT",
         help="send OSC here instead of where the preset says (repeatable)",
+    )
+    parser.add_argument(
+        "--osc-in",
+        metavar="HOST:PORT",
+        help="take OSC commands here instead of where the preset says; 'off' for nowhere",
     )
     parser.add_argument(
         "--websocket",
@@ -75,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
 def live_preset(args: argparse.Namespace) -> Preset:
     """The preset with what the command line changes in it, checked."""
     preset = preset_for(args.preset, args.only, args.set)
-    preset.outputs = redirect_osc(preset.outputs, args.osc)
+    preset.outputs = redirect_osc_in(redirect_osc(preset.outputs, args.osc), args.osc_in)
     if args.channels:
         chosen = names(args.channels)
         if not all(c.isdigit() and int(c) > 0 for c in chosen):
