@@ -75,7 +75,7 @@ class Course:
         """Time at which `position` is reached; none of the course before `start` is considered."""
         segments = self.segments
         i = len(segments) - 1
-        while i > 0 and segments[i].time > start and segments[i].position > position:
+        while i > 0 and segments[i].time > start and segments[i].position > position + 1e-9:
             i -= 1
         return max(start, segments[i].when(position))
 

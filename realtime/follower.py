@@ -23,6 +23,8 @@ AGREE_TEMPO = 1.13
 """Ratio of tempos up to which a change is followed at once."""
 PATIENCE_BEATS = 2.0
 """How long a tracker must stand by another pulse, without having said that it relocated, to be believed."""
+TOO_LATE = 0.005
+"""Seconds after its instant at which a beat is not committed any more."""
 FRESH = 1.0
 """Seconds after its last trusted observation that the tracker still counts as being followed."""
 
@@ -290,13 +292,12 @@ class Follower:
         """
         if now < self._now or not math.isfinite(now):
             return []
-        gap = now - self._now
         self._now = now
         if self._course.rate <= 0.0:
             return []
         self._pass_switch()
         sends = self._sends()
-        missed = math.floor(self._course.at(now - min(gap, 0.006)) + 1e-9) - self._number
+        missed = math.floor(self._course.at(now - TOO_LATE) - 1e-6) - self._number
         if missed > 0:
             if sends:
                 self._number += missed

@@ -108,13 +108,13 @@ class Timeline:
         if self.broken:
             for piece, after in pairwise(segments):
                 end = piece.at(after.time)
-                if end >= position:
+                if end >= position - 1e-9:
                     return piece.when(position)
-                if after.position > position:
+                if after.position > position - 1e-9:
                     return after.time
             return segments[-1].when(position)
         i = len(segments) - 1
-        while i > 0 and segments[i].position > position:
+        while i > 0 and segments[i].position > position + 1e-9:
             i -= 1
         return segments[i].when(position)
 
@@ -125,7 +125,7 @@ class Timeline:
         position = float(beat)
         for piece, after in pairwise(self.segments):
             end = piece.at(after.time)
-            if end >= position:
+            if end >= position - 1e-9:
                 return False
             if after.position > position + 1e-9:
                 return after.position > end + 1e-9

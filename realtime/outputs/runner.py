@@ -121,6 +121,7 @@ class Runner:
         self._thread: threading.Thread | None = None
         self._ending = threading.Event()
         self._was_running = False
+        self._finished = False
         self.priority = ""
 
     # ------------------------------------------------------------------ life
@@ -129,6 +130,7 @@ class Runner:
         """Start the outputs' thread."""
         if self._thread is None:
             self._ending.clear()
+            self._finished = False
             self._thread = threading.Thread(target=self._run, name="outputs")
             self._thread.start()
 
@@ -160,6 +162,9 @@ class Runner:
             self._finish()
 
     def _finish(self) -> None:
+        if self._finished:
+            return
+        self._finished = True
         for slot in self._slots:
             with contextlib.suppress(Exception):
                 slot.port.on_stop()

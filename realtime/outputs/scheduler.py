@@ -60,6 +60,8 @@ class Cursor:
     late: int = 0
     skipped: int = 0
     worst: float = 0.0
+    last: float = -math.inf
+    jumped: bool = False
 
     def due(self, now: float, timeline: Timeline, clock: FrameClock) -> tuple[list[GridPoint], float]:
         """Points whose deadline has come, in order, and the instant of the next one.
@@ -82,6 +84,7 @@ class Cursor:
             if timeline.skipped(position):
                 self.index += 1
                 self.skipped += 1
+                self.jumped = True
                 continue
             time = timeline.time_of(position)
             if time == math.inf:
@@ -97,6 +100,12 @@ class Cursor:
                     self.index = newest - 1
                     continue
             self.index += 1
+            if self.jumped:
+                self.jumped = False
+                if due - self.last < 0.45 * period:  # landed right behind the point before the jump
+                    self.skipped += 1
+                    continue
+            self.last = due
             self.worst = max(self.worst, now - due)
             points.append(self._point(position, time, due, timeline))
         return points, now
