@@ -22,9 +22,11 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 from realtime.cli.build import add_plugin_arguments, check_preset, preset_for, redirect_osc, redirect_osc_in
 from realtime.cli.common import Address, address, names, notice
+from realtime.client import EngineClient
 from realtime.errors import UserError
 from realtime.preset import Preset
 
@@ -94,15 +96,15 @@ def choose_input(wanted: str, preset: Preset) -> str:
     """What to listen to: as asked, as the preset says, the default device, or the demo where there is none."""
     if wanted or preset.input.device:
         return wanted or preset.input.device
-    from realtime.audio.devices import list_devices
+    from realtime.audio.devices import list_devices, measure_level
 
     try:
-        devices = list_devices()
+        if not list_devices():
+            notice("no sound input here; playing the demo ('sidechain devices' lists inputs)")
+            return "demo"
+        measure_level("", seconds=0.05)
     except UserError as e:
         notice(f"{e}; playing the demo")
-        return "demo"
-    if not devices:
-        notice("no sound input here; playing the demo ('sidechain devices' lists inputs)")
         return "demo"
     return ""
 
@@ -136,7 +138,7 @@ def _run(args: argparse.Namespace, preset: Preset, source: str, where: Address |
             ConsoleView(supervisor, console_for_stdout()).run(running)
 
 
-def announce(status: dict, preset: Preset, url: str) -> None:
+def announce(status: dict[str, Any], preset: Preset, url: str) -> None:
     """One line about each thing that has started."""
     source = status.get("input", {})
     notice(
@@ -150,9 +152,9 @@ def announce(status: dict, preset: Preset, url: str) -> None:
         notice(f"web page and WebSocket at {url}")
 
 
-def _wait(running: Callable[[], bool], supervisor) -> None:
+def _wait(running: Callable[[], bool], client: EngineClient) -> None:
     """Until the end; what the host has to say is said."""
-    events = supervisor.subscribe()
+    events = client.subscribe()
     while running():
         for event in events.poll():
             if event.plugin == "host" and event.label:
