@@ -7,10 +7,10 @@ import numpy as np
 from models.training import fx
 from models.training import piece as pieces
 from models.training.compose.composer import STYLES, compose
+from models.training.labels import Labels, append, labels_of, times_of
 from models.training.mix import RATE, Stage, mix
 from models.training.rng import chance, log_uniform, pick, stream
 
-Labels = dict[str, list[list[object]]]
 CLUB = ("house", "techno", "trance", "disco", "electro_pop", "minimal", "garage", "afro_house", "dnb", "jungle", "breakbeat", "hard_dance")  # fmt: skip
 
 
@@ -21,8 +21,6 @@ def dj_mix(seed: int, stage: Stage) -> tuple[np.ndarray, Labels, dict[str, objec
 
 
 def _window(seed: int, source: str, stage: Stage, seconds: float, rng: np.random.Generator) -> tuple[np.ndarray, Labels, str, set[str], list[str]]:  # fmt: skip
-    from models.training.render import labels_of
-
     piece = pieces.draw(seed, source, stage.data, seconds + 4)
     start = float(piece.beat_times[0]) + float(rng.uniform(0, max(0.0, piece.duration - seconds)))
     seconds = min(seconds, float(piece.beat_times[-1]) - start)
@@ -45,25 +43,18 @@ def cut(rng: np.random.Generator, seed: int, stage: Stage) -> tuple[np.ndarray, 
             seed + 50_000_000 * (i + 1), source, stage, float(rng.uniform(15, 35)), rng
         )
         x = x / np.float32(np.sqrt(np.mean(x**2)) + 1e-6) * np.float32(0.1 * 10 ** (rng.normal(0, 2) / 20))
-        _append(labels, own, at)
+        append(labels, own, at)
         audio.append(x)
         styles.append(style)
         licences |= used
         instruments |= set(parts)
         at += len(x) / RATE
-    info = {
+    info: dict[str, object] = {
         "style": "cut:" + "+".join(styles),
         "instruments": sorted(instruments),
         "licences": sorted(licences),
     }
     return np.concatenate(audio), labels, info
-
-
-def _append(labels: Labels, new: Labels, offset: float) -> None:
-    timed = {"beats": 1, "valid": 2, "drums": 1, "chords": 2, "key": 2, "sections": 1, "vocals": 2}
-    for name, columns in timed.items():
-        rows = [[*(float(v) + offset for v in row[:columns]), *row[columns:]] for row in new[name]]  # type: ignore[arg-type]
-        labels.setdefault(name, []).extend(rows)
 
 
 def crossfade(
@@ -75,8 +66,6 @@ def crossfade(
     The beats of both coincide; bar numbers come from the first piece until the middle of the fade, then
     from the second (the bars are aligned, too, in most mixes).
     """
-    from models.training.render import labels_of
-
     first_style = STYLES[pick(rng, CLUB)]
     bpm = log_uniform(rng, *first_style.tempo)
     near = [s for s in STYLES.values() if s.metre == 4 and s.tempo[0] * 0.95 < bpm < s.tempo[1] * 1.05] or [
@@ -108,24 +97,24 @@ def crossfade(
         swap = np.clip((np.arange(total) - middle) / (0.05 * RATE), 0, 1)
         out = (x * (1 - swap) + bassless_x * swap) * np.cos(ramp * np.pi / 2)
         out = out + (bassless_y * (1 - swap) + y * swap) * np.minimum(1, 2 * ramp)
-    border, offset = (lead + fade / 2) * beat, lead * beat
+    border, entry = (lead + fade / 2) * beat, lead * beat
     la = labels_of(one, a, 0.0, (lead + fade) * beat)
     lb = labels_of(two, b, slip * beat, (tail + fade) * beat)
     labels: Labels = {}
-    _append(labels, la, 0.0)
+    append(labels, la, 0.0)
     shifted: Labels = {}
-    _append(shifted, lb, offset)
+    append(shifted, lb, entry)
     for name in ("beats", "drums", "sections"):
         limit_a = border - beat / 4 if name == "beats" else (lead + fade) * beat
-        limit_b = border - beat / 4 if name == "beats" else offset
-        labels[name] = [r for r in labels[name] if float(r[0]) < limit_a] + [
-            r for r in shifted[name] if float(r[0]) >= limit_b
-        ]  # type: ignore[arg-type]
+        limit_b = border - beat / 4 if name == "beats" else entry
+        kept = [r for r in labels[name] if times_of(r, 1)[0] < limit_a]
+        labels[name] = kept + [r for r in shifted[name] if times_of(r, 1)[0] >= limit_b]
+        labels[name].sort(key=lambda r: times_of(r, 1))
     for name in ("chords", "key", "vocals", "valid"):
-        kept = [[r[0], min(float(r[1]), border), *r[2:]] for r in labels[name] if float(r[0]) < border]  # type: ignore[arg-type]
-        later = [[max(float(r[0]), border), *r[1:]] for r in shifted[name] if float(r[1]) > border]  # type: ignore[arg-type]
-        labels[name] = kept + later
-    labels["drums"].sort(key=lambda r: float(r[0]))  # type: ignore[arg-type]
+        early = [(times_of(r, 2), r[2:]) for r in labels[name]]
+        late = [(times_of(r, 2), r[2:]) for r in shifted[name]]
+        labels[name] = [[t[0], min(t[1], border), *rest] for t, rest in early if t[0] < border]
+        labels[name] += [[max(t[0], border), t[1], *rest] for t, rest in late if t[1] > border]
     info: dict[str, object] = {
         "style": f"fade:{one.style}+{two.style}",
         "instruments": sorted({*a.instruments, *b.instruments}),

@@ -19,9 +19,10 @@ import soundfile
 
 from models.training import piece as pieces
 from models.training import room
-from models.training.mix import RATE, Mix, Stage, mix
-from models.training.rng import chance, pick, stream
-from models.training.score import Piece
+from models.training.dj import dj_mix
+from models.training.labels import Labels, labels_of, map_times, rounded
+from models.training.mix import RATE, Stage, mix
+from models.training.rng import chance, is_val, pick, stream
 
 DEFAULT_MIX = {"composer": 0.58, "pop909": 0.24, "groove": 0.12, "mix": 0.06}
 
@@ -32,54 +33,6 @@ class Rendered:
 
     audio: np.ndarray
     labels: dict[str, object]
-
-
-def labels_of(piece: Piece, dry: Mix, start: float, seconds: float) -> dict[str, list[list[object]]]:
-    """Time-based labels of the rendered window, in seconds from its start."""
-
-    def spans(rows: list[tuple[float, float, str]]) -> list[list[object]]:
-        out: list[list[object]] = []
-        for a, z, name in rows:
-            lo, hi = max(0.0, float(piece.time(a)) - start), min(seconds, float(piece.time(z)) - start)
-            if hi > lo:
-                out.append([lo, hi, name])
-        return out
-
-    beats = [[t - start, n, m] for t, n, m in piece.numbering() if 0 <= t - start < seconds]
-    valid = [[a, z] for a, z, _ in spans([(a, z, "") for a, z in piece.valid])]
-    sections: list[list[object]] = []
-    for at, name in piece.sections:
-        t = float(piece.time(at)) - start
-        if t <= 0 and sections:
-            sections = []
-        if t < seconds:
-            sections.append([max(t, 0.0), name])
-    return {
-        "beats": beats,
-        "valid": valid,
-        "drums": [[t, c, v] for t, c, v in dry.hits],
-        "chords": spans(piece.chords),
-        "key": spans(piece.key),
-        "sections": sections,
-        "vocals": [[a, z] for a, z in dry.vocals],
-    }
-
-
-TIMED = {"beats": 1, "valid": 2, "drums": 1, "chords": 2, "key": 2, "sections": 1, "vocals": 2}
-
-
-def map_times(labels: dict[str, list[list[object]]], convert: object) -> dict[str, list[list[object]]]:
-    """Apply a vectorised time mapping (array to array) to every instant of the labels."""
-    out: dict[str, list[list[object]]] = {}
-    for name, columns in TIMED.items():
-        rows = labels[name]
-        if not rows:
-            out[name] = []
-            continue
-        times = np.array([[float(row[c]) for c in range(columns)] for row in rows])  # type: ignore[arg-type]
-        moved = np.asarray(convert(times.reshape(-1))).reshape(times.shape)  # type: ignore[operator]
-        out[name] = [[*m, *row[columns:]] for m, row in zip(moved.tolist(), rows, strict=True)]
-    return out
 
 
 def render_seed(seed: int, source: str, stage: Stage, hearing: room.Hearing | None = None) -> Rendered:
@@ -95,8 +48,6 @@ def render_seed(seed: int, source: str, stage: Stage, hearing: room.Hearing | No
     """
     rng = stream(seed, "render")
     if source == "mix":
-        from models.training.dj import dj_mix
-
         audio, labels, info = dj_mix(seed, stage)
     else:
         seconds = float(rng.uniform(35, 85))
@@ -108,22 +59,24 @@ def render_seed(seed: int, source: str, stage: Stage, hearing: room.Hearing | No
         dry = mix(piece, seed, stage, start, seconds)
         audio, labels = dry.audio, labels_of(piece, dry, start, seconds)
         info = {"style": piece.style, "instruments": dry.instruments, "licences": sorted(dry.licences)}
-    listening = hearing or room.draw(rng)
-    audio = room.hear(rng, audio, RATE, listening, stage.data)
+    head = {"seed": seed, "source": source, **info, "val": is_val(seed)}
+    return finish(rng, audio, labels, head, hearing or room.draw(rng), stage.data)
+
+
+def finish(
+    rng: np.random.Generator,
+    audio: np.ndarray,
+    labels: Labels,
+    head: dict[str, object],
+    hearing: room.Hearing,
+    data: Path | None,
+) -> Rendered:
+    """From the dry mix to what is heard: listening condition, time warps of sound and labels."""
+    audio = room.hear(rng, audio, RATE, hearing, data)
     points = np.linspace(0, len(audio) / RATE, 20000)
-    audio, moved = room.warp(audio, points, RATE, listening.resample, listening.wow)
+    audio, moved = room.warp(audio, points, RATE, hearing.resample, hearing.wow)
     labels = map_times(labels, lambda t: np.interp(t, points, moved))
-    audio = np.clip(audio, -0.999, 0.999)
-    head = {"seed": seed, "source": source, **info, "duration": len(audio) / RATE, "val": False}
-    head["val"] = pieces.is_val(seed)
-    return Rendered(audio, {**head, **_rounded(labels)})
-
-
-def _rounded(labels: dict[str, list[list[object]]]) -> dict[str, object]:
-    return {
-        k: [[round(v, 5) if isinstance(v, float) else v for v in row] for row in rows]
-        for k, rows in labels.items()
-    }
+    return Rendered(np.clip(audio, -0.999, 0.999), {**head, "duration": len(audio) / RATE, **rounded(labels)})
 
 
 def save(folder: Path, name: str, rendered: Rendered) -> None:

@@ -163,7 +163,8 @@ def noise(rng: np.random.Generator, kind: str, count: int, rate: float, data: Pa
     if kind == "hum":
         t = np.arange(count) / rate
         f = pick(rng, (50.0, 60.0))
-        x = x * 0.3 + sum(np.sin(2 * np.pi * f * k * t) / k for k in (1, 2, 3, 5)).astype(np.float32)
+        tone = np.sum([np.sin(2 * np.pi * f * k * t) / k for k in (1, 2, 3, 5)], axis=0)
+        x = x * np.float32(0.3) + tone.astype(np.float32)
     return np.asarray(x / (np.std(x) + 1e-9), dtype=np.float32)
 
 
@@ -175,8 +176,8 @@ def hear(rng: np.random.Generator, x: np.ndarray, rate: float, hearing: Hearing,
     if hearing.room_rt60:
         x = fx.convolve(x, room_response(rng, rate, hearing.room_rt60, hearing.room_direct_db))
     if hearing.noise_db is not None:
-        level = np.float32(np.sqrt(np.mean(x**2)) * 10 ** (-hearing.noise_db / 20))
-        x = x + level * noise(rng, hearing.noise_kind, len(x), rate, data)
+        amount = np.float32(np.sqrt(np.mean(x**2)) * 10 ** (-hearing.noise_db / 20))
+        x = x + amount * noise(rng, hearing.noise_kind, len(x), rate, data)
     if hearing.agc:
         x = x / np.float32(np.sqrt(np.mean(x**2)) + 1e-9)
         x = fx.compress(x, -14, 6, 0.01, 0.4, rate)
@@ -192,7 +193,7 @@ def hear(rng: np.random.Generator, x: np.ndarray, rate: float, hearing: Hearing,
         limit = peak * 10 ** (-hearing.clip_db / 20)
         x = np.clip(x, -limit, limit)
         peak = limit
-    return np.asarray(x * min(level, 0.99 / peak), dtype=np.float32)
+    return np.asarray(x * np.float32(min(level, 0.99 / peak)), dtype=np.float32)
 
 
 def warp(

@@ -109,8 +109,8 @@ def pop909(folder: Path) -> Piece:
             tracks[name].notes.append(Note(at, max(end - at, 0.1), pitch, velocity / 127))
     piece.tracks = [t for t in tracks.values() if t.notes]
     for line in (folder / "chord_midi.txt").read_text().splitlines():
-        start, end, label = line.split()
-        piece.chords.append((float(piece.beat(float(start))), float(piece.beat(float(end))), normal_chord(label)))
+        begin, finish, label = line.split()
+        piece.chords.append((float(piece.beat(float(begin))), float(piece.beat(float(finish))), normal_chord(label)))
     first = bars[0][0] if bars else 0
     piece.valid = [(float(first), float(piece.beats))]
     return piece

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
+
 import numpy as np
 
 from models.training.compose import (
@@ -16,7 +19,7 @@ from models.training.compose import (
     styles_world,
 )
 from models.training.compose.harmony import Chord, Key, progression
-from models.training.compose.structure import Section, plan
+from models.training.compose.structure import Section, fixed, plan
 from models.training.compose.style import Style
 from models.training.compose.tempo import curve
 from models.training.rng import chance, log_uniform, pick
@@ -33,7 +36,12 @@ def draw_style(rng: np.random.Generator) -> Style:
 
 
 def compose(
-    rng: np.random.Generator, style: Style, seconds: float, bpm: float | None = None, steady: bool = False
+    rng: np.random.Generator,
+    style: Style,
+    seconds: float,
+    bpm: float | None = None,
+    steady: bool = False,
+    form: Sequence[tuple[str, int]] | None = None,
 ) -> Piece:
     """
     Compose a piece.
@@ -48,6 +56,8 @@ def compose(
         Tempo; drawn from the style's range when missing.
     steady : bool
         Constant tempo.
+    form : sequence of (str, int), optional
+        Kinds of the sections and their bars instead of a drawn form; `seconds` is then not used.
     """
     tempo = bpm or log_uniform(rng, *style.tempo) * (1.0 if chance(rng, 0.85) else rng.uniform(0.93, 1.07))
     if style.electronic > 0.5 and bpm is None and chance(rng, 0.5):
@@ -58,7 +68,7 @@ def compose(
         for p in ("kick", "snare", "hats", "perc", "bass", "chords", "pad")
         if chance(rng, 0.05 if p != "perc" else 0.3)
     ) | frozenset(p for p, keep in (("lead", style.lead), ("vocal", style.vocal)) if not chance(rng, keep))
-    sections = plan(rng, style.plan, count, missing)
+    sections = fixed(form, missing) if form else plan(rng, style.plan, count, missing)
     bars = _bars(rng, style, sections)
     total = bars[-1][0] + bars[-1][1]
     borders = [bars[s.bar][0] for s in sections]
@@ -121,7 +131,7 @@ def _harmony(
                 if half and beats > 2
                 else [0.0, float(beats)]
             )
-            for a, z in zip(cuts, cuts[1:], strict=False):
+            for a, z in pairwise(cuts):
                 chords.append(key.chord(loop[index % len(loop)], start + a, start + z, seventh, chance(rng, 0.3)))
                 index += 1
     return chords

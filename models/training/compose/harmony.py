@@ -11,8 +11,8 @@ from models.training.rng import chance, pick
 NAMES = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 MAJOR = (0, 2, 4, 5, 7, 9, 11)
 MINOR = (0, 2, 3, 5, 7, 8, 10)
-QUALITIES = {(4, 7): "maj", (3, 7): "min", (3, 6): "dim", (4, 8): "aug"}
-SEVENTHS = {
+QUALITIES: dict[tuple[int, ...], str] = {(4, 7): "maj", (3, 7): "min", (3, 6): "dim", (4, 8): "aug"}
+SEVENTHS: dict[tuple[int, ...], str] = {
     (4, 7, 11): "maj7",
     (4, 7, 10): "7",
     (3, 7, 10): "min7",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -118,4 +119,14 @@ def plan(rng: np.random.Generator, name: str, bars: int, missing: frozenset[str]
         longest = max(range(len(sections)), key=lambda i: sections[i].bars)
         parts = dict(sections[longest].parts, hats=True, kick="kick" not in missing, snare="snare" not in missing)
         sections[longest] = replace(sections[longest], parts=parts)
+    return sections
+
+
+def fixed(form: Sequence[tuple[str, int]], missing: frozenset[str]) -> list[Section]:
+    """Sections of a given form, ``(kind, bars)``: every part plays that is usual in the kind."""
+    sections, first = [], 0
+    for kind, length in form:
+        usual = zip(PARTS, ACTIVITY[kind], strict=True)
+        sections.append(Section(first, length, kind, {p: p not in missing and a >= 0.35 for p, a in usual}))
+        first += length
     return sections
