@@ -112,7 +112,7 @@ def choose_input(wanted: str, preset: Preset) -> str:
 def _run(args: argparse.Namespace, preset: Preset, source: str, where: Address | None) -> None:
     from realtime.cli.console import ConsoleView, console_for_stdout
     from realtime.outputs.recorder import Recorder
-    from realtime.outputs.websocket import WebSocketServer
+    from realtime.web.server import WebSocketServer
     from realtime.supervisor import Supervisor
 
     supervisor = Supervisor(preset, source)
