@@ -79,7 +79,7 @@ def preset_to(port: int) -> Preset:
 def through_file(count: int) -> dict[str, Any]:
     """Latencies with a paced file as the input."""
     samples, starts, pitches = plucked(count)
-    with tempfile.TemporaryDirectory() as folder, _Receiver() as receiver:
+    with tempfile.TemporaryDirectory() as folder, Receiver() as receiver:
         path = Path(folder) / "plucked.wav"
         soundfile.write(path, samples, 48_000, subtype="FLOAT")
         engine = Engine(preset_to(receiver.port), FileSource(path))
@@ -91,10 +91,10 @@ def through_file(count: int) -> dict[str, Any]:
         return report(engine, arrivals, [engine.clock.host_time_at(t) for t in starts], pitches)
 
 
-class _Receiver:
+class Receiver:
     """The receiving process."""
 
-    def __enter__(self) -> _Receiver:
+    def __enter__(self) -> Receiver:
         context = mp.get_context("spawn")
         self._line, theirs = context.Pipe()
         self._process = context.Process(target=receive, args=(theirs,))
