@@ -9,8 +9,10 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
+
+from pydantic import ValidationError
 
 from realtime import preset as presets
 from realtime.errors import UserError
@@ -54,6 +56,7 @@ class Commands:
         self._table |= {
             "plugin.enable": Command({"plugin": str, "on": bool}, self._plugin_enable),
             "plugin.set": Command({"plugin": str, "parameter": str, "value": object}, self._plugin_set),
+            "plugin.describe": Command({}, lambda: [asdict(s.descriptor) for s in self._engine.slots]),
             "output.add": Command({"settings": dict}, self._output_add),
             "output.remove": Command({"name": str}, lambda name: self._engine.runner.remove(name)),
             "output.offset": Command({"name": str, "ms": float}, self._output_offset),
@@ -64,6 +67,8 @@ class Commands:
             "outputs.panic": Command({}, lambda: self._engine.runner.panic()),
             "preset.get": Command({}, lambda: self._engine.current_preset().model_dump()),
             "preset.list": Command({}, lambda: sorted(presets.available())),
+            "preset.read": Command({"name": str}, lambda name: presets.load(name).model_dump()),
+            "preset.apply": Command({"settings": dict}, self._preset_apply),
             "preset.load": Command({"name": str}, lambda name: switch(self._engine, presets.load(name))),
             "preset.save": Command({"name": str}, self._preset_save),
             "state.get": Command({}, lambda: self._engine.status()),
@@ -105,7 +110,7 @@ class Commands:
     def _plugin_enable(self, plugin: str, on: bool) -> None:
         slot = self._slot(plugin)
         self._engine.on_lane(lambda: slot.turn(on))
-        self._engine.preset.plugins[plugin].enabled = on
+        self._engine.preset.plugins[slot.key].enabled = on
 
     def _plugin_set(self, plugin: str, parameter: str, value: Any) -> float:
         slot = self._slot(plugin)
@@ -116,7 +121,7 @@ class Commands:
                 f"plugin '{plugin}': '{parameter}' takes effect at the next start only; set it in the preset"
             )
         self._engine.on_lane(lambda: slot.set(parameter, checked))
-        self._engine.preset.plugins[plugin].keep(parameter, checked)
+        self._engine.preset.plugins[slot.key].keep(parameter, checked)
         return checked
 
     def _output_add(self, settings: dict[str, Any]) -> str:
@@ -129,6 +134,13 @@ class Commands:
         if not -1000.0 <= ms <= 1000.0:
             raise UserError(f"output '{name}': offset must be between -1000 and 1000 ms (given {ms:g})")
         self._engine.runner.offset(name, ms)
+
+    def _preset_apply(self, settings: dict[str, Any]) -> None:
+        try:
+            wanted = presets.Preset.model_validate(settings)
+        except ValidationError as e:
+            raise UserError(f"preset.apply: {presets.explain(e, presets.Preset)}") from e
+        switch(self._engine, wanted)
 
     def _preset_save(self, name: str) -> str:
         if not name or any(c in name for c in "/\\") or name.startswith("."):

@@ -42,6 +42,7 @@ def make_slots(
         if slot is None or not _same_at_start(factory.descriptor, slot.parameters, parameters):
             slot = Slot(factory, parameters)
             slot.enabled = settings.enabled
+        slot.key = name
         slots.append(slot)
     return slots
 
@@ -115,7 +116,7 @@ def _swap(engine: Engine, preset: Preset, slots: list[Slot], transports: dict[st
     gone = [s for s in engine.slots if s not in slots]
     engine.lane.replace(slots, transports, main)
     for slot in slots:
-        settings = preset.plugins[slot.identifier]
+        settings = preset.plugins[slot.key]
         for name, value in registry.resolve(slot.descriptor, settings.parameters).items():
             if slot.parameters.get(name) != value:
                 slot.set(name, value)

@@ -77,6 +77,7 @@ class Slot:
     def __init__(self, factory: PluginFactory, parameters: dict[str, float]) -> None:
         self.descriptor: Descriptor = factory.descriptor
         self.identifier = self.descriptor.identifier
+        self.key = self.identifier  # its name in the preset: a plugin from a path goes by that path
         self.parameters = dict(parameters)
         self.cost = Cost()
         self.errors = 0
