@@ -38,7 +38,7 @@ class Sampler:
     def refresh(self) -> None:
         """Take in pieces that have become ready since."""
         for data, cache in self.folders:
-            if cache.exists():
+            if next(cache.glob("*.npy"), None):
                 for piece, path in cached_pieces(data, cache, self._known):
                     self._known.add(path)
                     if is_validation(piece.name) == self.held_out and len(piece.valid):

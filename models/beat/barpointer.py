@@ -88,6 +88,8 @@ class BarPointer:
         Probability of every (tempo and ring slot, beat of a metre); sums to 1 after :meth:`observe`.
     heads : ndarray of int, shape (tempi,)
         Ring slot of position 0 of each chain.
+    later, earlier : ndarray of int, shape (beats,)
+        ``bar[later]`` is `bar` as seen one beat later.
     """
 
     def __init__(self, config: FilterConfig | None = None) -> None:
@@ -101,8 +103,12 @@ class BarPointer:
         ratio = self.periods[None, :] / self.periods[:, None]
         self._free = np.exp(-c.spread * np.abs(ratio - 1.0))
         self._succession = self._next_beat(c)
+        self.earlier = np.concatenate([np.roll(np.arange(r.start, r.stop), -1) for r in self.rows])
+        self.later = np.argsort(self.earlier)
         self._ones = np.ones(self.beats, np.float32)
         self._first = np.array([k for r in self.rows for k in (1.0, *[0.0] * (r.stop - r.start - 1))], np.float32)
+        self._exponents = np.array(c.evidence)[:, None]
+        self._near = np.arange(len(c.evidence))[:, None]
         self.chain = np.repeat(np.arange(len(self.periods)), self.periods)
         self.slot = np.arange(self.states) - self.offsets[self.chain]
         self.window(c.low, c.high)
@@ -182,11 +188,10 @@ class BarPointer:
         q = min(max(downbeat, 0.02), 0.98) * beat + c.downbeat_prior * (1 - beat)
         p = c.downbeat_prior
         share = np.where(self._first > 0, q / p, (1 - q) / (1 - p)) ** c.downbeat_weight
-        for position, exponent in enumerate(c.evidence):
-            ratio = ((odds * share) ** (exponent * weight)).astype(np.float32)
-            slots = self.heads + position
-            slots -= (slots >= self.periods) * self.periods
-            self.belief[self.offsets + slots] *= ratio
+        ratio = (odds * share[None, :]) ** (weight * self._exponents)
+        slots = self.heads[None, :] + self._near
+        slots -= (slots >= self.periods) * self.periods
+        self.belief[self.offsets + slots] *= ratio[:, None, :].astype(np.float32)
 
     def normalise(self) -> None:
         """Scale to 1 and leave room for a cut; once per frame."""

@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from models.beat.barpointer import CENTRE, STEP, BarPointer, F32, F64, FilterConfig
 from models.beat.features import FPS, LABEL_DELAY
+from realtime.musical import BeatObservation
 
 HOP = 1.0 / FPS
 
@@ -37,6 +38,8 @@ class DecoderConfig:
         How many times as likely another bar position has to be before the count jumps.
     quiet, lively : float
         Below `quiet` (decaying maximum of the beat probability) the decoder coasts until it is above `lively`.
+    certain : float
+        From that maximum on, the absence of a beat counts in full.
     memory : float
         Seconds over which that maximum fades to a third.
     offset : float
@@ -50,7 +53,8 @@ class DecoderConfig:
     renumber: float = 2.5
     quiet: float = 0.12
     lively: float = 0.20
-    memory: float = 2.5
+    certain: float = 0.4
+    memory: float = 1.2
     offset: float = 0.0
 
 
@@ -124,7 +128,9 @@ class BeatDecoder:
         self._chain = -1
         self._mode = 0.0
         self._last = -np.inf
-        self._recent: deque[float] = deque(maxlen=17)
+        self._index = 0
+        self._loudest = 0.0
+        self._recent: deque[tuple[int, float]] = deque(maxlen=17)
 
     def step(self, pulse: npt.NDArray[np.floating], end: float) -> PredictedBeat | None:
         """Take one frame.
@@ -138,8 +144,11 @@ class BeatDecoder:
         """
         beat, downbeat = float(pulse[0]), float(pulse[1])
         c, f = self.config, self.filter
+        self._loudest = max(beat, self._loudest)
         self._activity = max(beat, self._activity * np.exp(-HOP / c.memory))
         self.coasting = self._activity < (c.lively if self.coasting else c.quiet)
+        # that there is no beat says something only while there are beats at all
+        faith = min(1.0, max(0.0, (self._activity - c.quiet) / (c.certain - c.quiet)))
         before = self._pulse
         self._pulse = (beat, downbeat)
         halves = ((0.5 * (before[0] + beat), 0.5 * (before[1] + downbeat)), (beat, downbeat))
@@ -148,11 +157,32 @@ class BeatDecoder:
                 f.coast(self.tempo)
             else:
                 f.advance()
-                f.observe(a, q)
+                f.observe(a, q, faith if a < c.filter.beat_prior else 1.0)
         if not self.coasting:
             f.normalise()
         self.reading = self._read(end - LABEL_DELAY + c.offset)
         return self._emit(self.reading, end)
+
+    def observation(self) -> BeatObservation:
+        """The belief after the last frame, in the form the host's transport takes."""
+        r = self.reading
+        if r is None:
+            return BeatObservation(0.0, 120.0, 0.0, evidence=False)
+        number = self.number
+        if self.per_bar:  # the last beat may have been committed a frame before it falls
+            since = round((r.time - r.phase * r.period - self._last) / r.period)
+            number = (self.number - 1 + since) % self.per_bar + 1
+        return BeatObservation(
+            r.time,
+            self.tempo,
+            r.phase,
+            number,
+            self.per_bar,
+            self.confidence,
+            self.downbeat_confidence,
+            self.relocated,
+            not self.coasting,
+        )
 
     def _read(self, time: float) -> Reading:
         c, f = self.config, self.filter
@@ -180,14 +210,24 @@ class BeatDecoder:
         period = float(weight @ periods) / total * STEP
         bar = self._bar(f.belief[states], mode + away, near)
         if centre >= 1.0:
-            centre, bar = centre - 1.0, self._later(bar)
+            centre, bar = centre - 1.0, bar[self.filter.later]
         elif centre < 0.0:
-            centre, bar = centre + 1.0, self._earlier(bar)
+            centre, bar = centre + 1.0, bar[self.filter.earlier]
         phase = centre - CENTRE * STEP / period
         if phase < 0.0:
-            phase, bar = phase + 1.0, self._earlier(bar)
+            phase, bar = phase + 1.0, bar[self.filter.earlier]
         self.confidence = total
-        return Reading(time, phase, period, total, bar / (bar.sum() + 1e-30))
+        new = Reading(time, phase, period, total, bar / (bar.sum() + 1e-30))
+        self.relocated = self._jumped(new)
+        return new
+
+    def _jumped(self, new: Reading) -> bool:
+        """Whether this reading is of another pulse than the last."""
+        old = self.reading
+        if old is None:
+            return False
+        moved = new.phase - old.phase - (new.time - old.time) / old.period
+        return abs((moved + 0.5) % 1.0 - 0.5) > 0.15 or abs(np.log(new.period / old.period)) > 0.1
 
     def _strongest(self, turn: F64, mass: F64, periods: npt.NDArray[np.int64], time: float) -> float:
         """Peak of the phase, smoothed; the one followed so far stays unless another is clearly stronger."""
@@ -210,30 +250,28 @@ class BeatDecoder:
         same = near & (turn >= 0) & (turn < 1)
         bar = belief[same].sum(0).astype(float)
         if (ahead := near & (turn >= 1)).any():
-            bar += self._earlier(belief[ahead].sum(0).astype(float))
+            bar += belief[ahead].sum(0).astype(float)[self.filter.earlier]
         if (behind := near & (turn < 0)).any():
-            bar += self._later(belief[behind].sum(0).astype(float))
+            bar += belief[behind].sum(0).astype(float)[self.filter.later]
         return bar
 
-    def _later(self, bar: F64) -> F64:
-        return np.concatenate([np.roll(bar[r], 1) for r in self.filter.rows])
-
-    def _earlier(self, bar: F64) -> F64:
-        return np.concatenate([np.roll(bar[r], -1) for r in self.filter.rows])
-
     def _emit(self, r: Reading, end: float) -> PredictedBeat | None:
+        c = self.config
         ahead = r.time + (1.0 - r.phase) * r.period
         passed = ahead - r.period
-        due, bar = (passed, r.bar) if passed > self._last + 0.55 * r.period else (ahead, self._later(r.bar))
+        due, bar = (passed, r.bar) if passed > self._last + 0.55 * r.period else (ahead, r.bar[self.filter.later])
         if due < end - 0.5 * r.period:
-            due, bar = ahead, self._later(r.bar)
+            due, bar = ahead, r.bar[self.filter.later]
         if due >= end + HOP or due <= self._last + 0.45 * r.period or self._activity == 0.0:
             return None
         time = max(due, end)
         self._last = time
         self._count(bar)
-        self._recent.append(due)
-        self.tempo = self._tempo(r.period)
+        self._index += 1
+        if self._loudest > c.quiet:  # a beat that was not heard tells nothing new about the tempo
+            self._recent.append((self._index, due))
+            self.tempo = self._tempo(r.period)
+        self._loudest = 0.0
         return PredictedBeat(time, end, self.number, self.per_bar)
 
     def _count(self, bar: F64) -> None:
@@ -260,10 +298,10 @@ class BeatDecoder:
         for count in (17, 13, 9, 7, 5):
             if len(recent) < count:
                 continue
-            t = recent[-count:]
-            n = np.arange(count) - (count - 1) / 2
+            n, t = recent[-count:].T
+            n, t = n - n.mean(), t - t.mean()
             slope = float(n @ t) / float(n @ n)
-            error = t - t.mean() - slope * n
+            error = t - slope * n
             if abs(slope / period - 1) < 0.06 and float(np.sqrt(np.mean(error**2))) < 0.004:
                 return 60.0 / slope
         return 60.0 / period

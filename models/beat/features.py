@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from realtime.hosting.spectral import LogMelSpec, Spectrum, log_mel
+from realtime.hosting.spectral import LogMelSpec, mel_filterbank
 
 F32 = npt.NDArray[np.float32]
 
@@ -27,12 +27,29 @@ LABEL_DELAY = 0.040
 ``b + 0.040``, so that its whole attack lies in the short window. Prediction makes up for it."""
 
 
+class _Half:
+    """One of the two spectra: as ``realtime.hosting.spectral`` defines it, less the bins above the top band."""
+
+    def __init__(self, spec: LogMelSpec) -> None:
+        self.window = spec.window
+        bank = mel_filterbank(spec)
+        self._bins = int(np.flatnonzero(bank.any(axis=1))[-1]) + 1
+        self._bank = np.ascontiguousarray(bank[: self._bins]) * np.float32(spec.gamma)
+        hann = np.hanning(spec.window + 1)[:-1]
+        self._hann = (hann / (hann.sum() / 2)).astype(np.float32)
+
+    def frame(self, block: F32, out: F32) -> None:
+        bins = np.fft.rfft(block[-self.window :] * self._hann)[: self._bins]
+        np.matmul(np.abs(bins), self._bank, out=out)
+        np.log1p(out, out=out)
+        out *= np.float32(1 / np.log(10.0))
+
+
 class Features:
     """One hop of sound in, one feature frame out. Not shared between threads (it owns its work arrays)."""
 
     def __init__(self) -> None:
-        self._short = Spectrum(SHORT.stft)
-        self._long = Spectrum(LONG.stft)
+        self._halves = (_Half(SHORT), _Half(LONG))
         self._out = np.zeros(SIZE, np.float32)
 
     def frame(self, block: F32) -> F32:
@@ -48,10 +65,10 @@ class Features:
         ndarray of float32, shape (144,)
             ``log10(1 + 1000 * magnitude)`` of 80 short and 64 long bands; overwritten by the next call.
         """
-        out = self._out
-        out[: SHORT.bands] = log_mel(self._short.frame(block[-SHORT.window :]), SHORT)
-        out[SHORT.bands :] = log_mel(self._long.frame(block), LONG)
-        return out
+        short, long = self._halves
+        short.frame(block, self._out[: SHORT.bands])
+        long.frame(block, self._out[SHORT.bands :])
+        return self._out
 
     def clip(self, samples: F32) -> F32:
         """All frames of a recording, as the live plugin would see them.

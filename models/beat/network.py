@@ -163,13 +163,11 @@ class BeatNet(nn.Module):
         self.core = {"gru": _Gru, "ssm": _Ssm, "tcn": _Tcn}[config.core](config)
         self.heads = nn.Linear(config.hidden, sum(HEADS))
 
-    @torch.no_grad()
     def initial(self, batch: int) -> tuple[Tensor, Tensor, Tensor]:
-        """States of silence: last frame, convolution's past, core."""
-        silence = torch.zeros(1, batch, SIZE)
-        past = self.enter(torch.cat([(silence - self.mean) / self.scale, silence], -1)).relu()
+        """States before any sound, all zero: last frame, convolution's past, core."""
+        past = torch.zeros(self.config.context - 1, batch, self.config.front)
         core = torch.zeros(self.core.shape[0], batch, self.core.shape[1])
-        return silence, past.repeat(self.config.context - 1, 1, 1), core
+        return torch.zeros(1, batch, SIZE), past, core
 
     def forward(self, x: Tensor, states: tuple[Tensor, Tensor, Tensor]) -> tuple[Heads, tuple[Tensor, Tensor, Tensor]]:
         """Run on.
@@ -194,9 +192,9 @@ class BeatNet(nn.Module):
             whole = torch.cat([past, y.float()])
             y = self.near(_stack(whole, len(x))).relu() + y
             if self.config.core != "gru":
-                y, core = self.core(self.dropout(y), core)
+                y, core = self.core(y, core)
         if self.config.core == "gru":
-            y, core = self.core(self.dropout(y.float()), core)
+            y, core = self.core(y.float(), core)
         beat, downbeat, tempo, phase, metre = self.heads(self.dropout(y).float()).split(HEADS, -1)
         kept = (x[-1:], whole[1 - self.config.context :], core)
         return Heads(beat[..., 0], downbeat[..., 0], tempo, phase, metre), kept

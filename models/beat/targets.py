@@ -54,7 +54,7 @@ def frame_times(frames: int, first: float = 0.0) -> F64:
 def tempo_position(bpm: F32) -> F32:
     """Where a tempo lies on the axis of the tempo head, in bins."""
     ratio = np.log(np.maximum(bpm, 1.0) / TEMPO_LOW) / np.log(TEMPO_HIGH / TEMPO_LOW)
-    return (ratio * (TEMPO_BINS - 1)).astype(np.float32)
+    return (np.clip(ratio, 0.0, 1.0) * (TEMPO_BINS - 1)).astype(np.float32)
 
 
 def build(times: F64, beats: F64, valid: F64) -> Targets:

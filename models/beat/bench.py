@@ -1,0 +1,247 @@
+"""``sidechain bench beat DIR``: our tracker and its rivals on recordings with known beats, by one scorer.
+
+DIR holds ``audio/NAME.*``, ``truth/NAME.beats`` and, optionally, ``rivals/TRACKER/NAME.beats``. A NAME of the form
+``SET__TRACK`` is grouped under SET. Ours is run as the host runs it: plugin, then transport; a beat counts as sent
+at the later of its time and its commitment.
+
+    python -m models.beat.bench DIR [--per-track] [--json FILE]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from models.beat import scoring
+from models.beat.decoder import DecoderConfig
+from models.beat.features import HOP, SAMPLE_RATE, WINDOW
+from models.beat.tracker import WEIGHTS, Tracker
+from realtime.audio.resample import StreamResampler
+from realtime.errors import UserError
+from realtime.hosting.plugin import ENGINE_RATE
+from realtime.preset import TransportSettings
+from realtime.transport import Transport
+
+F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+Scores = dict[str, dict[str, float]]
+SHOWN = ("F70", "F70e", "F25e", "CMLt", "AMLt", "DB70", "Acc1", "Acc2", "Foct", "Foff", "lock", "biase")
+OURS = "sidechain"
+
+
+def load_sound(path: Path) -> F32:
+    """Mono at 24 kHz through the host's own resamplers, their delay taken off."""
+    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    sound = samples.mean(axis=1)
+    for source, target in ((rate, ENGINE_RATE), (ENGINE_RATE, SAMPLE_RATE)):
+        resampler = StreamResampler(source, target)
+        late = round(resampler.delay * target)
+        tail = np.zeros(int(np.ceil(resampler.delay * source)) + 1, np.float32)
+        sound = resampler.process(np.concatenate([sound, tail]))[late:]
+    return sound
+
+
+def track(sound: F32, tracker: Tracker, settings: TransportSettings | None) -> tuple[F64, float]:
+    """Beats of a recording as rows ``time, beat in bar, sent``, and seconds spent in the tracker.
+
+    Parameters
+    ----------
+    settings : TransportSettings or None
+        None: the decoder's own predictions, without a transport.
+    """
+    tracker.reset()
+    transport = Transport(settings) if settings else None
+    padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), sound])
+    rows: list[tuple[float, float, float]] = []
+    spent = 0.0
+    tick = HOP / SAMPLE_RATE / 4
+    for k in range(len(sound) // HOP):
+        end = (k + 1) * HOP / SAMPLE_RATE
+        block = padded[k * HOP : k * HOP + WINDOW]
+        begin = time.thread_time()
+        beat = tracker.step(block, end)
+        spent += time.thread_time() - begin
+        if transport is None:
+            if beat:
+                rows.append((beat.time, beat.number, max(beat.time, beat.emitted)))
+            continue
+        transport.observe(tracker.decoder.observation())
+        for n in range(4):
+            rows += [(b.time, b.beat_in_bar, max(b.time, b.emitted)) for b in transport.advance(end + n * tick)]
+    return np.array(rows, float).reshape(-1, 3), spent
+
+
+def relock_times(truth: F64, found: F64, cuts: F64, run: int = 4) -> list[float]:
+    """Seconds from each cut until `run` true beats on end are hit; capped at the next cut or the end."""
+    out = []
+    ends = [*cuts[1:], truth[-1, 0]]
+    for cut, end in zip(cuts, ends):
+        part = truth[(truth[:, 0] >= cut) & (truth[:, 0] < end), 0]
+        if len(part) > run:
+            own = found[(found[:, 0] >= cut - 0.07) & (found[:, 0] <= end), 0]
+            out.append(scoring.lock_time(part, own, end, run) - cut)
+    return out
+
+
+def _score(folder: Path, names: list[str], estimate: Callable[[str], F64]) -> Scores:
+    out: Scores = {}
+    for name in names:
+        truth, found = scoring.load_beats(folder / "truth" / f"{name}.beats", 2), estimate(name)
+        out[name] = scoring.score_track(truth, found)
+        right = out[name]
+        right["octave"] = float(right["Acc1"] == 0 and right["Acc2"] == 1)
+        right["offbeat"] = float(right["Foff"] > max(0.5, right["F70"]))
+        cuts = folder / "truth" / f"{name}.cuts"
+        times = relock_times(truth, found, scoring.load_beats(cuts, 1)[:, 0]) if cuts.exists() else []
+        right["relock"] = float(np.mean(times)) if times else float("nan")
+    return out
+
+
+def _average(scores: Scores, names: list[str]) -> dict[str, float]:
+    out = scoring.mean([scores[n] for n in names])
+    for k in ("octave", "offbeat", "relock"):
+        values = [scores[n][k] for n in names if not np.isnan(scores[n][k])]
+        out[k] = float(np.mean(values)) if values else float("nan")
+    return out
+
+
+COLUMNS = (*SHOWN, "octave", "offbeat", "relock")
+
+
+def _row(label: str, values: dict[str, float]) -> str:
+    cells = []
+    for k in COLUMNS:
+        v = values[k]
+        form = "-" if np.isnan(v) else f"{v:.1f}" if k in ("lock", "relock") else f"{v:+.0f}" if k == "biase" else f"{v:.3f}"
+        cells.append(f"{form:>7}")
+    return f"{label:<34}" + "".join(cells)
+
+
+def run(
+    folder: Path,
+    json_path: Path | None = None,
+    weights: Path = WEIGHTS,
+    through_transport: bool = True,
+    per_track: bool = False,
+    config: DecoderConfig | None = None,
+    write: Path | None = None,
+    say: Callable[[str], None] = print,
+) -> dict[str, object]:
+    """Score our tracker and the stored estimates of others; print the table; return all numbers.
+
+    Raises
+    ------
+    UserError
+        If the folder has no truth, or a truth has no sound.
+    """
+    names = sorted(p.stem for p in (folder / "truth").glob("*.beats"))
+    if not names:
+        raise UserError(f"{folder}: no truth/*.beats; the folder must hold audio/, truth/ and, optionally, rivals/")
+    sounds = {p.stem: p for p in (folder / "audio").iterdir()} if (folder / "audio").is_dir() else {}
+    missing = [n for n in names if n not in sounds]
+    if missing:
+        raise UserError(f"{folder}/audio: no sound for {missing[0]}; put it beside the others")
+    settings = TransportSettings(send_unlocked=True) if through_transport else None
+    tracker = Tracker(weights, config)
+    spent = length = 0.0
+
+    def ours(name: str) -> F64:
+        nonlocal spent, length
+        sound = load_sound(sounds[name])
+        found, seconds = track(sound, tracker, settings)
+        spent, length = spent + seconds, length + len(sound) / SAMPLE_RATE
+        if write:
+            write.mkdir(parents=True, exist_ok=True)
+            lines = (f"{t:.4f}\t{n:.0f}\t{e:.4f}\n" for t, n, e in found)
+            (write / f"{name}.beats").write_text("".join(lines))
+        return found
+
+    def stored(rival: Path) -> Callable[[str], F64]:
+        def load(name: str) -> F64:
+            path = rival / f"{name}.beats"
+            return scoring.load_beats(path, 3) if path.exists() else np.zeros((0, 3))
+
+        return load
+
+    scores = {OURS: _score(folder, names, ours)}
+    if (folder / "rivals").is_dir():
+        for rival in sorted((folder / "rivals").iterdir()):
+            scores[rival.name] = _score(folder, names, stored(rival))
+    sets: dict[str, list[str]] = {}
+    for n in names:
+        sets.setdefault(n.split("__")[0] if "__" in n else "-", []).append(n)
+    say(f"{'':<34}" + "".join(f"{c:>7}" for c in COLUMNS))
+    if per_track:
+        for n in names:
+            say(_row(n[:33], scores[OURS][n]))
+    for label, members in {**(sets if len(sets) > 1 else {}), "ALL": names}.items():
+        for who in scores:
+            if label == "ALL" or who == OURS or per_track:
+                say(_row(f"{label} ({len(members)}) {who}"[:33], _average(scores[who], members)))
+    intervals = _intervals(scores, names, say)
+    rtf = spent / length
+    say(f"real-time factor {rtf:.4f} ({1e6 * spent / length * HOP / SAMPLE_RATE:.0f} us per 20 ms frame, one thread)")
+    result: dict[str, object] = {
+        "means": {w: {s: _average(scores[w], m) for s, m in {**sets, "ALL": names}.items()} for w in scores},
+        "tracks": scores,
+        "intervals": intervals,
+        "rtf": rtf,
+    }
+    if json_path:
+        json_path.write_text(json.dumps(_plain(result), indent=1))
+    return result
+
+
+def _intervals(scores: dict[str, Scores], names: list[str], say: Callable[[str], None]) -> dict[str, object]:
+    """95 % bootstrap intervals over tracks: of our means, and of our lead over each rival on the same tracks."""
+    out: dict[str, object] = {}
+    say("95 % intervals over tracks (bootstrap; lead = ours minus theirs on the same tracks)")
+    for who in scores:
+        cells = []
+        for k in ("F70e", "F25e", "CMLt", "AMLt", "DB70"):
+            mine = [scores[OURS][n][k] for n in names]
+            other = None if who == OURS else [scores[who][n][k] for n in names]
+            low, high = scoring.interval(mine, other)
+            out[f"{who}.{k}"] = (low, high)
+            cells.append("      -      " if np.isnan(low) else f"{low:+.3f}…{high:+.3f}")
+        say(f"  {('ours' if who == OURS else 'lead over ' + who):<32}" + "  ".join(cells))
+    return out
+
+
+def _plain(x: object) -> object:
+    """For JSON: nan becomes null."""
+    if isinstance(x, dict):
+        return {k: _plain(v) for k, v in x.items()}
+    if isinstance(x, (list, tuple)):
+        return [_plain(v) for v in x]
+    return None if isinstance(x, float) and np.isnan(x) else x
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The bench from the command line."""
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("folder", type=Path)
+    ap.add_argument("--json", type=Path, metavar="FILE")
+    ap.add_argument("--weights", type=Path, default=WEIGHTS)
+    ap.add_argument("--decoder-only", action="store_true", help="the decoder's own predictions, no transport")
+    ap.add_argument("--per-track", action="store_true")
+    ap.add_argument("--write", type=Path, metavar="DIR", help="keep our estimates as .beats files")
+    a = ap.parse_args(argv)
+    try:
+        run(a.folder, a.json, a.weights, not a.decoder_only, a.per_track, write=a.write)
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
