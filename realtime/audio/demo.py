@@ -42,7 +42,7 @@ class DemoSource(FileSource):
 
 
 def demo_truth() -> DemoTruth:
-    """Beats of the demo, from ``demo.beats``: a line for each beat, its time in seconds and its place in the bar."""
+    """Beats of the demo, from ``demo.beats``: a line for each beat, seconds and place in the bar."""
     path = FOLDER / "demo.beats"
     try:
         lines = path.read_text(encoding="utf-8").splitlines()
