@@ -17,9 +17,10 @@ help:
 	@echo "make clean        remove .venv and caches"
 	@echo "Options: ARGS='--preset lighting' (live, gui), PYTHON=python3.12 (which Python makes the .venv)"
 
+# Ctrl-C (status 130) is how a host is meant to end.
 live:
 	@scripts/setup.sh run
-	@$(BIN)/sidechain live $(ARGS)
+	@$(BIN)/sidechain live $(ARGS) || test $$? -eq 130
 
 gui:
 	@scripts/setup.sh gui
@@ -46,7 +47,15 @@ format: setup
 	$(BIN)/ruff format .
 
 bench: setup
-	@scripts/bench.sh $(ARGS)
+	$(BIN)/sidechain bench load
+	$(BIN)/sidechain bench latency
+	$(BIN)/sidechain bench latency --through jack
+	$(BIN)/sidechain bench clock
+	$(BIN)/sidechain bench outputs
+	$(BIN)/sidechain bench capture
+
+screenshots: setup
+	$(BIN)/python scripts/screenshots.py
 
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

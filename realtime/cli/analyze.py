@@ -13,17 +13,23 @@ examples:
 from __future__ import annotations
 
 import argparse
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
+from realtime.audio.file import FileSource, open_sound_file
 from realtime.cli.build import add_plugin_arguments, output_names, preset_for
+from realtime.cli.collect import Collector, Take, take_to_lines, take_to_stdout
 from realtime.cli.common import names, nearest, notice
 from realtime.cli.progress import progress_bar
+from realtime.engine import Engine
 from realtime.errors import UserError
-from realtime.outputs.export import ENDINGS, Collector, write
+from realtime.outputs.eventfile import Entry
+from realtime.outputs.export import ENDINGS, export
 from realtime.preset import Preset
+
+LINES = ".jsonl"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
     preset = preset_for(args.preset, args.only, args.set)
     wanted = wanted_values(preset, args.outputs, args.values)
     places = destinations(args.file, args.output)
+    for file in args.file:
+        open_sound_file(Path(file)).close()  # a bad one is refused before any work is done
     for file, place in zip(args.file, places):
         analyze_file(preset, file, place, wanted, quiet=args.quiet)
     return 0
@@ -76,8 +84,8 @@ def destinations(files: Sequence[str], output: str | None) -> list[Path | None]:
         return list(places)
     if len(files) > 1:
         raise UserError(f"{len(files)} files cannot go into one '{output}'; give a folder, e.g. -o {path.stem}/")
-    if path.suffix.lower() not in ENDINGS:
-        raise UserError(f"'{output}': the ending must be one of {', '.join(sorted(ENDINGS))}")
+    if path.suffix.lower() not in (LINES, *ENDINGS):
+        raise UserError(f"'{output}': the ending must be one of {', '.join((LINES, *ENDINGS))}")
     return [path]
 
 
@@ -91,27 +99,51 @@ def analyze_file(
     UserError
         The file cannot be read, or the result cannot be written (then nothing is left half-written).
     """
-    from realtime.audio.file import FileSource
-    from realtime.engine import Engine
+    with entries_to(place) as take:
+        engine, events, took = _run(preset, file, take, wanted, quiet)
+    if not quiet:
+        seconds = engine.lane.now
+        target = f" → {place}" if place is not None else ""
+        speed = seconds / max(took, 1e-9)
+        notice(f"{file}: {seconds:.1f} s in {took:.2f} s ({speed:.0f} × real time), {events} events{target}")
+    for slot in engine.slots:
+        if slot.errors:
+            notice(f"{file}: plugin '{slot.identifier}' failed {slot.errors} times: {slot.error}")
 
-    collector = Collector(wanted)
+
+@contextmanager
+def entries_to(place: Path | None) -> Iterator[Take]:
+    """Where entries go: standard output, a file of lines as they come, or another kind of file at the end."""
+    if place is None:
+        yield take_to_stdout
+    elif place.suffix.lower() == LINES:
+        _make_folder(place)
+        with take_to_lines(place) as take:
+            yield take
+    else:
+        _make_folder(place)
+        entries: list[Entry] = []
+        yield entries.append
+        export(place, entries)
+
+
+def _make_folder(place: Path) -> None:
+    """The folder of results is made if its own folder is there."""
+    if not place.parent.exists():
+        try:
+            place.parent.mkdir()
+        except OSError as e:
+            raise UserError(f"{place}: cannot be written ({e.strerror})") from e
+
+
+def _run(
+    preset: Preset, file: str, take: Take, wanted: frozenset[str] | None, quiet: bool
+) -> tuple[Engine, int, float]:
+    """The engine after the run, the number of events, and the seconds it took."""
     source = FileSource(file, paced=False)
+    collector = Collector(wanted, take, lambda: engine.lane.now)
     engine = Engine(preset.model_copy(deep=True), source, tap=collector, outputs=False)
     begun = time.perf_counter()
     with progress_bar(Path(file).name, quiet) as bar:
         engine.run_offline(lambda seconds: bar(seconds, source.duration))
-    took = time.perf_counter() - begun
-    if place is None:
-        collector.print_to(sys.stdout)
-    else:
-        write(place, collector)
-    if not quiet:
-        seconds = engine.lane.now
-        target = f" → {place}" if place is not None else ""
-        notice(
-            f"{file}: {seconds:.1f} s in {took:.2f} s ({seconds / max(took, 1e-9):.0f} × real time), "
-            f"{collector.events} events{target}"
-        )
-        for slot in engine.slots:
-            if slot.errors:
-                notice(f"{file}: plugin '{slot.identifier}' failed {slot.errors} times: {slot.error}")
+    return engine, collector.events, time.perf_counter() - begun

@@ -19,16 +19,22 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+import platformdirs
 
 from realtime.cli.build import add_plugin_arguments, check_preset, preset_for, redirect_osc, redirect_osc_in
 from realtime.cli.common import Address, address, names, notice
 from realtime.client import EngineClient
 from realtime.errors import UserError
 from realtime.preset import Preset
+
+if TYPE_CHECKING:
+    from realtime.outputs.recorder import Recordings
+    from realtime.supervisor import Supervisor
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -110,32 +116,61 @@ def choose_input(wanted: str, preset: Preset) -> str:
 
 
 def _run(args: argparse.Namespace, preset: Preset, source: str, where: Address | None) -> None:
-    from realtime.cli.console import ConsoleView, console_for_stdout
-    from realtime.outputs.recorder import Recorder
-    from realtime.web.server import WebSocketServer
+    from realtime.outputs.recorder import Recorder, Recordings
     from realtime.supervisor import Supervisor
+    from realtime.web.server import WebSocketServer
 
     supervisor = Supervisor(preset, source)
+    recordings = Recordings(supervisor, recordings_folder(), say=notice)
     with ExitStack() as stack:
-        # What may be refused without a sound is refused before the engine starts.
-        recorder = Recorder(supervisor, Path(args.record)) if args.record else None
-        server = WebSocketServer(supervisor, where.host, where.port, token=args.token) if where else None
+        # What can be refused without sound is refused before the engine starts; all of it ends after the engine,
+        # so that nothing of the last moments is lost.
+        recorder = Recorder(supervisor, Path(args.record), say=notice) if args.record else None
+        server = None
+        if where is not None:
+            server = WebSocketServer(
+                supervisor, where.host, where.port, token=args.token, methods=recordings.methods()
+            )
+        stack.callback(_finish, recordings)
         for part in (recorder, server):
             if part is not None:
                 part.start()
                 stack.callback(part.stop)
         stack.callback(supervisor.stop)
-        supervisor.start()
-        deadline = time.monotonic() + args.seconds
-
-        def running() -> bool:
-            return supervisor.running and time.monotonic() < deadline
-
+        try:
+            supervisor.start()
+        except UserError:
+            if recorder is not None:
+                recorder.stop()
+                recorder.path.unlink(missing_ok=True)
+            raise
         announce(supervisor.status(), preset, server.url if server is not None else "")
-        if args.no_ui:
-            _wait(running, supervisor)
-        else:
-            ConsoleView(supervisor, console_for_stdout()).run(running)
+        _watch(supervisor, args.seconds, args.no_ui)
+
+
+def _finish(recordings: Recordings) -> None:
+    with suppress(UserError):  # nothing is being recorded
+        recordings.stop()
+
+
+def _watch(supervisor: Supervisor, seconds: float, quiet: bool) -> None:
+    """Until the sound or the time is over, or the user has had enough."""
+    from realtime.cli.console import ConsoleView, console_for_stdout
+
+    deadline = time.monotonic() + seconds
+
+    def running() -> bool:
+        return supervisor.running and time.monotonic() < deadline
+
+    if quiet:
+        _wait(running, supervisor)
+    else:
+        ConsoleView(supervisor, console_for_stdout()).run(running)
+
+
+def recordings_folder() -> Path:
+    """Where recordings go that a client of the WebSocket asks for."""
+    return Path(platformdirs.user_data_dir("sidechain")) / "recordings"
 
 
 def announce(status: dict[str, Any], preset: Preset, url: str) -> None:

@@ -55,7 +55,7 @@ class Host:
         assert self.process.stderr is not None
         for line in self.process.stderr:
             if found := re.search(r"(https?|wss?)://(\S+)", line):
-                return f"ws://{found[2].rstrip('/')}"
+                return f"ws://{found[2]}"
         raise AssertionError("no URL was told")
 
 
@@ -104,7 +104,7 @@ def test_demo_to_osc_and_websocket(hosts: list[Host], osc_receiver: OscReceiver,
 async def talk(url: str) -> list[dict[str, Any]]:
     """What a WebSocket client hears in some seconds, after asking something."""
     heard = []
-    async with websockets.connect(url if url.endswith("/ws") else f"{url}/ws") as socket:
+    async with websockets.connect(url) as socket:
         await socket.send(json.dumps({"id": 7, "method": "ping", "params": {}}))
         end = time.monotonic() + 9.0
         while time.monotonic() < end:
