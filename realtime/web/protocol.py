@@ -40,6 +40,7 @@ class Subscription(_Strict):
     values: list[Pattern] = Field(default=["*"], max_length=100)
     rate: float = Field(20.0, ge=0.0, le=100.0, description="snapshots a second; 0 = none")
     status: bool = Field(True, description="the host's status once a second")
+    batch: bool = Field(False, description="events that are due together come as one ``batch`` message")
 
 
 class Hello(_Strict):
@@ -88,6 +89,13 @@ class Missed(_Strict):
     events: int
 
 
+class Batch(_Strict):
+    """Messages of type ``event`` and ``missed``, in order, for clients that asked for ``batch``."""
+
+    type: Literal["batch"]
+    messages: list[EventMessage | Missed]
+
+
 class Fault(_Strict):
     """Why a call failed: the message is malformed, the host refuses (wrong parameter …), or a fault of ours."""
 
@@ -105,7 +113,7 @@ class Reply(_Strict):
 
 
 ServerMessage = Annotated[
-    Hello | EventMessage | ValuesMessage | StatusMessage | Missed | Reply, Field(discriminator="type")
+    Hello | EventMessage | ValuesMessage | StatusMessage | Missed | Batch | Reply, Field(discriminator="type")
 ]
 
 
@@ -155,6 +163,11 @@ def event_text(event: Event) -> str:
             "label": event.label,
         }
     )
+
+
+def batch_text(texts: Iterable[str]) -> str:
+    """Messages, already made, as one."""
+    return '{"type":"batch","messages":[' + ",".join(texts) + "]}"
 
 
 def values_text(values: Mapping[str, Value], patterns: Iterable[str] = ("*",)) -> str:
@@ -212,7 +225,7 @@ def schema() -> dict[str, Any]:
         "description": "Server messages carry 'type'; client messages are requests.",
         "oneOf": [
             {"$ref": f"#/$defs/{m.__name__}"}
-            for m in (Hello, EventMessage, ValuesMessage, StatusMessage, Missed, Reply, Request)
+            for m in (Hello, EventMessage, ValuesMessage, StatusMessage, Missed, Batch, Reply, Request)
         ],
         "$defs": definitions,
     }

@@ -15,6 +15,7 @@ from realtime.web import protocol
 from realtime.web.protocol import MalformedError, Matcher, Request, Subscription
 
 STATUS_EVERY = 1.0
+MOST_IN_BATCH = 256
 
 
 @dataclass(frozen=True)
@@ -113,8 +114,7 @@ class Session:
         try:
             while True:
                 while self._events:
-                    await send(self._events.popleft())
-                    self._counts.events += 1
+                    await send(self._next())
                 now, wants = time.monotonic(), self._wants
                 if wants.rate and now >= next_values:
                     next_values = max(next_values + 1.0 / wants.rate, now)
@@ -130,6 +130,15 @@ class Session:
                 await self._sleep(max(0.0, until) if wants.rate or wants.status else STATUS_EVERY)
         except ConnectionClosed:
             pass
+
+    def _next(self) -> str:
+        """The next event, or all that wait (so many at most) for a client that takes them so."""
+        if not self._wants.batch:
+            self._counts.events += 1
+            return self._events.popleft()
+        count = min(len(self._events), MOST_IN_BATCH)
+        self._counts.events += count
+        return protocol.batch_text([self._events.popleft() for _ in range(count)])
 
     async def _sleep(self, seconds: float) -> None:
         handle = asyncio.get_running_loop().call_later(seconds, self._wake.set)

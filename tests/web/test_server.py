@@ -303,6 +303,19 @@ def test_the_page_needs_nothing_from_outside(server: WebSocketServer) -> None:
     error.value.close()
 
 
+def test_events_come_in_batches_where_asked_for(server: WebSocketServer, engine: FakeEngine) -> None:
+    with connect(address(server)) as client:
+        assert "error" not in ask(client, "subscribe", values=[], rate=0, batch=True)
+        for k in range(2000):
+            engine.bus.publish(k, k, "onset", "onset", 1.0)
+        got: list[int] = []
+        while len(got) < 2000:
+            batch = receive(client, "batch")["messages"]
+            assert 1 <= len(batch) <= 256
+            got += [m["sequence"] for m in batch]
+    assert got == list(range(2000))
+
+
 def test_the_schema_in_the_docs_is_the_protocol() -> None:
     path = Path(__file__).parents[2] / "docs" / "websocket.schema.json"
     assert json.loads(path.read_text()) == protocol.schema(), (
