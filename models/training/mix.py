@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.training import fx
+from models.training import articulate, fx, glitch
 from models.training.rng import chance, log_uniform, pick, stream
 from models.training.score import DRUM_CLASS, Piece, Track
 from models.training.synth import drums as drum_synth
@@ -35,6 +35,7 @@ ROCK_STYLES = (
     "groove_punk",
     "country",
 )
+FONT_WEIGHT = {"MuseScore_General_Lite.sf3": 0.4}  # its compressed samples take a second to load
 KITS = (0, 0, 8, 16, 24, 25, 26, 32, 40)
 LEVEL_DB = {"drums": 0.0, "bass": -2.0, "chords": -6.0, "pad": -9.0, "lead": -6.0, "vocal": -4.0}
 CLASS_DB = {"kick": 0.0, "snare": -2.0, "hihat": -11.0, "cymbal": -11.0, "tom": -3.0, "perc": -9.0}
@@ -117,6 +118,13 @@ def mix(piece: Piece, seed: int, stage: Stage, start: float, seconds: float) -> 
         )
         out += fx.convolve(send, tail)
     _effects(rng, piece, out, start)
+    out = glitch.finish_mix(rng, piece, out, start, RATE)
+    if chance(rng, 0.05):
+        at, length = float(rng.uniform(0, 0.7 * seconds)), float(rng.uniform(2, 12))
+        loudness = np.float32(np.sqrt(np.mean(out**2)) * rng.uniform(0.5, 3))
+        talk = articulate.speech(rng, at, length, count, RATE)
+        out += talk * (loudness / max(float(np.sqrt(np.mean(talk[np.abs(talk) > 1e-4] ** 2))), 1e-6))
+        vocals = _spans([*vocals, (at, at + length)], seconds)
     out = fx.chain(rng, out, RATE)
     return Mix(out, [(t, DRUM_CLASS[v], a) for t, v, a in hits], vocals, sorted(parts), licences)
 
@@ -192,7 +200,7 @@ def _drums(
     loud = [(t, v, a) for t, v, a in hits]
     out = np.zeros(count, dtype=np.float32)
     if source == "font" and stage.fluid is not None:
-        font = pick(rng, stage.fonts)
+        font = pick(rng, stage.fonts, [FONT_WEIGHT.get(name, 1.0) for name in stage.fonts])
         notes = [(t, 0.2, float(GM_DRUM[v]), max(0.05, min(1.0, a * 10 ** (trims[v] / 40)))) for t, v, a in loud]
         out = stage.fluid.render(font, pick(rng, KITS), notes, count, drums=True)
         licences.add(FONTS[font])
@@ -223,12 +231,18 @@ def _pitched(
     licences: set[str],
 ) -> np.ndarray:
     """One part, by own synthesis or by a sound font."""
-    own = piece.electronic if track.role != "vocal" else 0.75
+    own = piece.electronic if track.role != "vocal" else 0.6
+    if track.role == "vocal" and chance(rng, 0.5):
+        return articulate.vocalise(rng, notes, count, RATE)
+    if track.role in ("chords", "pad") and chance(rng, 0.35):
+        notes = articulate.strum(rng, notes)
+    if track.role in ("chords", "bass", "lead") and chance(rng, 0.1):
+        notes = articulate.shorten(rng, notes)
     if stage.fluid is None or chance(rng, 0.08 + 0.84 * own):
         return tone.render(tone.random_patch(rng, track.role, piece.style), notes, count, RATE)
     table = ROCK if piece.style in ROCK_STYLES and track.role in ROCK and chance(rng, 0.75) else PROGRAMS
     program = track.program if track.program is not None and chance(rng, 0.5) else pick(rng, table[track.role])
-    font = pick(rng, stage.fonts)
+    font = pick(rng, stage.fonts, [FONT_WEIGHT.get(name, 1.0) for name in stage.fonts])
     licences.add(FONTS[font])
     wave = stage.fluid.render(font, program, notes, count)
     if program in (29, 30) or (piece.style == "metal" and track.role == "chords"):

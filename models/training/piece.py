@@ -17,7 +17,7 @@ POP_STYLES = ("rock", "electro_pop", "house", "ballad", "soul", "funk", "hiphop"
 TRIPLE_STYLES = ("waltz", "three_pop")
 
 
-def draw(seed: int, source: str, data: Path | None, seconds: float) -> Piece:
+def draw(seed: int, source: str, data: Path | None, seconds: float, speed: float = 1.0) -> Piece:
     """
     The piece of a seed, at least `seconds` long where the source allows.
 
@@ -27,22 +27,25 @@ def draw(seed: int, source: str, data: Path | None, seconds: float) -> Piece:
         composer, pop909 or groove.
     data : pathlib.Path or None
         Folder with ``pop909`` and ``groove``.
+    speed : float
+        Later playing speed, which the tempo makes up for.
     """
     rng = stream(seed, "piece", source)
     if source == "composer" or data is None:
-        return compose(rng, draw_style(rng), seconds)
+        return compose(rng, draw_style(rng), seconds, speed=speed)
     if source == "pop909":
-        return _pop(rng, symbolic.pop909_songs(data, is_val(seed)))
-    return _groove(rng, symbolic.groove_performances(data, is_val(seed)), seconds)
+        return _pop(rng, symbolic.pop909_songs(data, is_val(seed)), speed)
+    return _groove(rng, symbolic.groove_performances(data, is_val(seed)), seconds, speed)
 
 
-def _pop(rng: np.random.Generator, songs: tuple[Path, ...]) -> Piece:
+def _pop(rng: np.random.Generator, songs: tuple[Path, ...], speed: float) -> Piece:
     piece = symbolic.pop909(pick(rng, songs))
     symbolic.transpose(piece, int(rng.integers(-6, 6)))
-    stretch = float(np.exp(rng.uniform(np.log(0.78), np.log(1.4))))
-    piece.beat_times = piece.beat_times / stretch
-    triple = bool(piece.bars) and piece.bars[len(piece.bars) // 2][1] == 3
-    style = STYLES[pick(rng, TRIPLE_STYLES if triple else POP_STYLES)]
+    bpm = 60 / float(np.median(np.diff(piece.beat_times)))
+    low, high = (80.0, 190.0) if _triple(piece) else (58.0, 160.0)
+    wanted = float(np.clip(bpm * np.exp(rng.uniform(np.log(0.78), np.log(1.4))), min(low, bpm), max(high, bpm)))
+    piece.beat_times = piece.beat_times * (bpm / wanted * speed)
+    style = STYLES[pick(rng, TRIPLE_STYLES if _triple(piece) else POP_STYLES)]
     piece.style, piece.electronic = (
         f"pop_{style.name}",
         float(np.clip(style.electronic + rng.normal(0, 0.2), 0, 1)),
@@ -67,6 +70,10 @@ def _pop(rng: np.random.Generator, songs: tuple[Path, ...]) -> Piece:
             track.notes += parts.comp(rng, frame, lines, i, at, beats, chords, float(rng.uniform(52, 66)), 3, 0.0)
         piece.tracks.append(track)
     return piece
+
+
+def _triple(piece: Piece) -> bool:
+    return bool(piece.bars) and piece.bars[len(piece.bars) // 2][1] == 3
 
 
 def _as_chords(piece: Piece) -> list[Chord]:
@@ -125,9 +132,11 @@ def _add_bass(rng: np.random.Generator, frame: parts.Frame, piece: Piece, chords
     piece.tracks.append(track)
 
 
-def _groove(rng: np.random.Generator, performances: tuple[symbolic.Performance, ...], seconds: float) -> Piece:
+def _groove(
+    rng: np.random.Generator, performances: tuple[symbolic.Performance, ...], seconds: float, speed: float
+) -> Piece:
     performance = pick(rng, performances)
-    piece = symbolic.groove(performance, seconds, float(np.exp(rng.uniform(np.log(0.8), np.log(1.3)))))
+    piece = symbolic.groove(performance, seconds, float(np.exp(rng.uniform(np.log(0.85), np.log(1.25)))) / speed)
     if chance(rng, 0.25):
         return piece
     options = [s for s in STYLES.values() if s.metre == performance.metre and not s.compound]

@@ -47,20 +47,22 @@ def render_seed(seed: int, source: str, stage: Stage, hearing: room.Hearing | No
         Listening condition; drawn when missing.
     """
     rng = stream(seed, "render")
+    listening = hearing or room.draw(rng)
     if source == "mix":
+        listening.resample = float(np.clip(listening.resample, 0.93, 1.08))
         audio, labels, info = dj_mix(seed, stage)
     else:
-        seconds = float(rng.uniform(35, 85))
-        piece = pieces.draw(seed, source, stage.data, seconds + 8)
-        room_left = max(0.0, piece.duration - seconds)
-        start = float(piece.beat_times[0]) + (float(rng.uniform(0, room_left)) if chance(rng, 0.6) else 0.0)
+        seconds = float(rng.uniform(30, 80))
+        piece = pieces.draw(seed, source, stage.data, seconds + 8, listening.resample)
+        slack = max(0.0, piece.duration - seconds)
+        start = float(piece.beat_times[0]) + (float(rng.uniform(0, slack)) if chance(rng, 0.6) else 0.0)
         start -= float(rng.uniform(0, 2)) if chance(rng, 0.15) else 0.0
         seconds = min(seconds, float(piece.beat_times[-1]) - start)
         dry = mix(piece, seed, stage, start, seconds)
         audio, labels = dry.audio, labels_of(piece, dry, start, seconds)
         info = {"style": piece.style, "instruments": dry.instruments, "licences": sorted(dry.licences)}
     head = {"seed": seed, "source": source, **info, "val": is_val(seed)}
-    return finish(rng, audio, labels, head, hearing or room.draw(rng), stage.data)
+    return finish(rng, audio, labels, head, listening, stage.data)
 
 
 def finish(

@@ -15,6 +15,7 @@ from models.training.compose import (
     styles_club,
     styles_game,
     styles_metre,
+    styles_more,
     styles_urban,
     styles_world,
 )
@@ -22,17 +23,28 @@ from models.training.compose.harmony import Chord, Key, progression
 from models.training.compose.structure import Section, fixed, plan
 from models.training.compose.style import Style
 from models.training.compose.tempo import curve
+from models.training.compose.variety import crossed, random_drums
 from models.training.rng import chance, log_uniform, pick
 from models.training.score import Effect, Hit, Note, Piece, Track, tempo_map
 
-FAMILIES = (styles_club, styles_break, styles_urban, styles_band, styles_world, styles_metre, styles_game)
+FAMILIES = (
+    styles_club,
+    styles_break,
+    styles_urban,
+    styles_band,
+    styles_world,
+    styles_metre,
+    styles_game,
+    styles_more,
+)
 STYLES: dict[str, Style] = {style.name: style for family in FAMILIES for style in family.STYLES}
 
 
 def draw_style(rng: np.random.Generator) -> Style:
-    """A style by weight."""
+    """A style by weight; nearly a third of them crossed with others."""
     styles = list(STYLES.values())
-    return pick(rng, styles, [s.weight for s in styles])
+    style = pick(rng, styles, [s.weight for s in styles])
+    return crossed(rng, style, styles) if chance(rng, 0.3) else style
 
 
 def compose(
@@ -42,6 +54,7 @@ def compose(
     bpm: float | None = None,
     steady: bool = False,
     form: Sequence[tuple[str, int]] | None = None,
+    speed: float = 1.0,
 ) -> Piece:
     """
     Compose a piece.
@@ -58,10 +71,14 @@ def compose(
         Constant tempo.
     form : sequence of (str, int), optional
         Kinds of the sections and their bars instead of a drawn form; `seconds` is then not used.
+    speed : float
+        The sound will be played faster by this factor: a drawn tempo is divided by it, so that what is heard
+        keeps the style's tempo (and with it the level of the beat).
     """
     tempo = bpm or log_uniform(rng, *style.tempo) * (1.0 if chance(rng, 0.85) else rng.uniform(0.93, 1.07))
     if style.electronic > 0.5 and bpm is None and chance(rng, 0.5):
         tempo = float(round(tempo))
+    tempo /= speed if bpm is None else 1.0
     count = int(np.ceil(seconds * tempo / 60 / style.metre)) + 2
     missing = frozenset(
         p
@@ -144,6 +161,8 @@ def _write(
     style, bars = frame.style, piece.bars
     steps = style.metre * frame.per_beat
     bases = [pick(rng, style.drums) for _ in range(2)]
+    if chance(rng, 0.08):
+        bases[int(rng.integers(2))] = random_drums(rng, style.metre, frame.per_beat)
     bass_base, chord_centre, pad_centre = (
         int(rng.integers(28, 41)),
         float(rng.uniform(52, 68)),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from models.training.compose import pattern
+from models.training.compose import pattern, variety
 from models.training.compose.harmony import Chord, Key, melody, motif, voicing
 from models.training.compose.style import Style
 from models.training.rng import chance, pick
@@ -44,9 +44,14 @@ def drum_bars(rng: np.random.Generator, frame: Frame, base: dict[str, str]) -> d
         bars = pattern.bars_of(text, steps)
         if GROUP.get(voice) == "hats" and chance(rng, 0.3):
             bars = [pattern.hat_line(rng, steps, frame.per_beat)]
+        if voice in ("hat", "ride", "shaker") and chance(rng, 0.08):
+            bars = [variety.hat_variant(rng, frame.style.metre) for _ in range(pick(rng, (1, 2)))]
         out[voice] = pattern.mutate(rng, bars, voice, frame.per_beat) if chance(rng, 0.5) else bars
     if "clap" in out and "snare" not in out and chance(rng, 0.4):
         out["snare"] = out.pop("clap") if chance(rng, 0.6) else list(out["clap"])
+    if chance(rng, 0.2):
+        for voice, text in variety.extra_percussion(rng, steps).items():
+            out.setdefault(voice, pattern.bars_of(text, steps))
     if chance(rng, 0.15):
         for voice in ("shaker", "tamb", "conga_hi", "cowbell"):
             if voice not in out and chance(rng, 0.3):
@@ -84,11 +89,13 @@ def drums(
         if not parts[GROUP.get(voice, "perc")]:
             continue
         line = lines[bar % len(lines)]
-        for step in range(beats * frame.per_beat):
+        grid = len(line) // frame.style.metre
+        for step in range(beats * grid):
             velocity = pattern.level(rng, line[step % len(line)])
             if velocity:
                 velocity = float(np.clip(velocity * (1 + rng.normal(0, 0.04 + 4 * frame.style.human)), 0.08, 1))
-                hits.append(Hit(frame.place(start, step), voice, velocity))
+                at = frame.place(start, step) if grid == frame.per_beat else start + step / grid
+                hits.append(Hit(at, voice, velocity))
     return hits
 
 

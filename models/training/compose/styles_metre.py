@@ -40,7 +40,7 @@ STYLES = (
     ),
     Style(
         "six_eight",
-        (44, 84),
+        (50, 86),
         (
             {"kick": "x.....", "snare": "...x..", "hat": "xxxxxx"},
             {"kick": "x....x", "snare": "...x..", "hat": "xoxxox"},
@@ -59,7 +59,7 @@ STYLES = (
     ),
     Style(
         "twelve_eight",
-        (50, 100),
+        (54, 100),
         (
             {"kick": "x.....x.....", "snare": "...x.....x..", "hat": "xxxxxxxxxxxx"},
             {"kick": "x....xx.....", "snare": "...x.....x..", "ride": "xoxxoxxoxxox"},

@@ -1,8 +1,8 @@
 """
 Sound-font rendering in process, through the FluidSynth C library.
 
-One synthesiser per process stays loaded; rendering is in blocks of 64 samples (FluidSynth's own
-granularity, 2.7 ms at 24 kHz; events go to the nearest block), so results do not depend on history.
+Rendering is in blocks of 64 samples (FluidSynth's own granularity, 2.7 ms at 24 kHz; events go to the nearest
+block).
 """
 
 from __future__ import annotations
@@ -52,7 +52,10 @@ def installed_fonts() -> list[str]:
 
 
 class Fluid:
-    """One FluidSynth instance. Not thread-safe; make one per process."""
+    """
+    Renders parts, each with a fresh synthesiser: FluidSynth carries state from note to note, and a part must not
+    depend on what was rendered before it. Sound fonts load lazily, so this costs 20-70 ms a part.
+    """
 
     def __init__(self, rate: int) -> None:
         name = ctypes.util.find_library("fluidsynth")
@@ -61,32 +64,15 @@ class Fluid:
         lib = ctypes.CDLL(name)
         for function in ("new_fluid_settings", "new_fluid_synth"):
             getattr(lib, function).restype = ctypes.c_void_p
-        self._lib = lib
-        lib.fluid_set_log_function(2, None, None)
-        lib.fluid_set_log_function(1, None, None)
+        for level in (1, 2):  # errors stay on; warnings about odd sound fonts do not help here
+            lib.fluid_set_log_function(level, None, None)
         settings = ctypes.c_void_p(lib.new_fluid_settings())
         lib.fluid_settings_setnum(settings, b"synth.sample-rate", ctypes.c_double(rate))
         lib.fluid_settings_setnum(settings, b"synth.gain", ctypes.c_double(0.4))
-        for key, value in (
-            ("reverb.active", 0),
-            ("chorus.active", 0),
-            ("polyphony", 48),
-            ("dynamic-sample-loading", 1),
-        ):
-            lib.fluid_settings_setint(settings, b"synth." + key.encode(), value)
-        self._settings = settings
-        self._synth = ctypes.c_void_p(lib.new_fluid_synth(settings))
-        self._fonts: dict[str, int] = {}
-        self.rate = rate
-
-    def _font(self, name: str) -> int:
-        if name not in self._fonts:
-            path = next(folder / name for folder in FOLDERS if (folder / name).exists())
-            number = self._lib.fluid_synth_sfload(self._synth, str(path).encode(), 0)
-            if number < 0:
-                raise OSError(f"{path}: FluidSynth cannot load this sound font")
-            self._fonts[name] = number
-        return self._fonts[name]
+        options = {"reverb.active": 0, "chorus.active": 0, "polyphony": 48, "dynamic-sample-loading": 1}
+        for key, value in options.items():
+            lib.fluid_settings_setint(settings, f"synth.{key}".encode(), value)
+        self._lib, self._settings, self.rate = lib, settings, rate
 
     def render(
         self,
@@ -101,6 +87,10 @@ class Fluid:
 
         Parameters
         ----------
+        font : str
+            A key of `FONTS`.
+        program : int
+            General MIDI program (or drum kit), 0-127; a missing one becomes 0.
         notes : sequence of (start s, length s, MIDI key, velocity 0-1)
         count : int
             Samples to render.
@@ -110,11 +100,23 @@ class Fluid:
         numpy.ndarray
             Mono float32 of `count` samples (sum of left and right).
         """
-        lib, synth = self._lib, self._synth
-        channel, bank = (9, 128) if drums else (0, 0)
-        lib.fluid_synth_system_reset(synth)
-        if lib.fluid_synth_program_select(synth, channel, self._font(font), bank, program) != 0:
-            lib.fluid_synth_program_select(synth, channel, self._font(font), bank, 0)
+        path = next(folder / font for folder in FOLDERS if (folder / font).exists())
+        synth = ctypes.c_void_p(self._lib.new_fluid_synth(self._settings))
+        try:
+            number = self._lib.fluid_synth_sfload(synth, str(path).encode(), 0)
+            if number < 0:
+                raise OSError(f"{path}: FluidSynth cannot load this sound font")
+            channel, bank = (9, 128) if drums else (0, 0)
+            if self._lib.fluid_synth_program_select(synth, channel, number, bank, program) != 0:
+                self._lib.fluid_synth_program_select(synth, channel, number, bank, 0)
+            return self._play(synth, channel, notes, count)
+        finally:
+            self._lib.delete_fluid_synth(synth)
+
+    def _play(
+        self, synth: ctypes.c_void_p, channel: int, notes: Sequence[tuple[float, float, float, float]], count: int
+    ) -> np.ndarray:
+        """Send the notes block by block."""
         blocks = -(-count // BLOCK)
         events: list[tuple[int, int, int, int]] = []
         for start, length, key, velocity in notes:
@@ -128,34 +130,23 @@ class Fluid:
         events.sort()
         left, right = np.zeros(blocks * BLOCK, np.float32), np.zeros(blocks * BLOCK, np.float32)
         at = 0
-        for block, kind, key, velocity in [*events, (blocks, 2, 0, 0)]:
-            block = min(block, blocks)
+        for when, kind, key, value in [*events, (blocks, 2, 0, 0)]:
+            block = min(when, blocks)
             if block > at:
-                self._write(left, right, at * BLOCK, (block - at) * BLOCK)
+                self._lib.fluid_synth_write_float(
+                    synth, (block - at) * BLOCK, _pointer(left), at * BLOCK, 1, _pointer(right), at * BLOCK, 1
+                )
                 at = block
             if kind == 1:
-                lib.fluid_synth_noteon(synth, channel, key, velocity)
+                self._lib.fluid_synth_noteon(synth, channel, key, value)
             elif kind == 0:
-                lib.fluid_synth_noteoff(synth, channel, key)
-        lib.fluid_synth_all_sounds_off(synth, -1)
-        # A last empty block lets voices that were switched off end before the next part.
-        scratch = np.zeros(BLOCK, np.float32)
-        self._write(scratch, scratch.copy(), 0, BLOCK)
+                self._lib.fluid_synth_noteoff(synth, channel, key)
         return (left + right)[:count]
 
-    def _write(self, left: np.ndarray, right: np.ndarray, start: int, count: int) -> None:
-        self._lib.fluid_synth_write_float(
-            self._synth,
-            count,
-            left.ctypes.data_as(ctypes.c_void_p),
-            start,
-            1,
-            right.ctypes.data_as(ctypes.c_void_p),
-            start,
-            1,
-        )
-
     def close(self) -> None:
-        """Free the synthesiser."""
-        self._lib.delete_fluid_synth(self._synth)
+        """Free the settings."""
         self._lib.delete_fluid_settings(self._settings)
+
+
+def _pointer(array: np.ndarray) -> ctypes.c_void_p:
+    return array.ctypes.data_as(ctypes.c_void_p)
