@@ -112,6 +112,7 @@ def main(job: Job, pipe: Connection, heartbeat: Heartbeat, stdin: Any) -> None:
         stream = os.fdopen(stdin, "rb", buffering=0) if stdin is not None else None
         source = open_source(preset.input, job.input, stdin=stream, start_at=job.start_at)
         engine = Engine(preset, source, heartbeat=heartbeat)
+        line = _Line(engine, pipe)
         engine.start()
     except UserError as e:
         pipe.send(("refused", str(e)))
@@ -123,7 +124,6 @@ def main(job: Job, pipe: Connection, heartbeat: Heartbeat, stdin: Any) -> None:
     gc.collect()
     gc.freeze()
     pipe.send(("ready",))
-    line = _Line(engine, pipe)
     try:
         line.run()
     finally:
