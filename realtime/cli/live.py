@@ -1,8 +1,8 @@
 """Run the host: sound in, plugins, results out, until Ctrl-C or the end of the sound.
 
 INPUT is a device name (see 'sidechain devices'; a part that fits only one is enough), a sound file, 'demo' for
-the built-in piece, or '-' for raw or WAV sound on standard input. Without --input it is what the preset says,
-else the default device, else the demo.
+the built-in piece, '-' for WAV on standard input, or '-,rate=48000,channels=2,dtype=s16' for raw sound there.
+Without --input it is what the preset says, else the default device, else the demo.
 
 examples:
   sidechain live
@@ -144,8 +144,16 @@ def _run(args: argparse.Namespace, preset: Preset, source: str, where: Address |
                 recorder.stop()
                 recorder.path.unlink(missing_ok=True)
             raise
-        announce(supervisor.status(), preset, server.url if server is not None else "")
+        announce(_first_status(supervisor), preset, server.url if server is not None else "")
         _watch(supervisor, args.seconds, args.no_ui)
+
+
+def _first_status(client: EngineClient) -> dict[str, Any]:
+    """The host's status as soon as it has told it; after half a second, whatever there is."""
+    end = time.monotonic() + 0.5
+    while "input" not in (status := client.status()) and time.monotonic() < end:
+        time.sleep(0.01)
+    return status
 
 
 def _finish(recordings: Recordings) -> None:
@@ -175,11 +183,11 @@ def recordings_folder() -> Path:
 
 def announce(status: dict[str, Any], preset: Preset, url: str) -> None:
     """One line about each thing that has started."""
-    source = status.get("input", {})
-    notice(
-        f"listening to {source.get('name', '?')} ({source.get('sample_rate', 0)} Hz, "
-        f"{source.get('channels', 0)} channels), preset '{preset.name}'"
-    )
+    if source := status.get("input"):
+        notice(
+            f"listening to {source['name']} ({source['sample_rate']} Hz, {source['channels']} channels), "
+            f"preset '{preset.name}'"
+        )
     for output in preset.outputs:
         place = ":".join(str(output[k]) for k in ("host", "port") if k in output)
         notice(f"{output.get('kind')} → {place or output.get('port', output.get('name', ''))}")
