@@ -109,8 +109,8 @@ def play(line: Connection, count: int) -> None:
 
 
 @contextmanager
-def jack_server() -> Iterator[None]:
-    """The JACK server that runs, or one of our own on the dummy driver."""
+def jack_server(realtime: bool = False) -> Iterator[None]:
+    """The JACK server that runs, or one of our own on the dummy driver, with real-time priority if asked for."""
     if _answers():
         yield
         return
@@ -118,7 +118,7 @@ def jack_server() -> Iterator[None]:
         raise UserError("jackd is missing; Debian/Ubuntu: sudo apt-get install jackd2")
     name = f"sidechain{os.getpid()}"
     os.environ["JACK_DEFAULT_SERVER"] = name
-    command = ["jackd", "-n", name, "-r", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
+    command = ["jackd", "-n", name, "-R" if realtime else "-r", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         end = time.monotonic() + _START_WITHIN

@@ -1,0 +1,122 @@
+"""The process that holds a JACK MIDI port and writes every message at its own frame.
+
+A process of its own, because JACK's callback in Python needs the interpreter within a block (2.7 ms), which the
+host's other threads do not grant. Started by :mod:`realtime.outputs.midi_jack`.
+
+On standard input: records of ``RECORD`` (meant at ``time.monotonic()``, length) and that many bytes; length 0
+takes back what has not gone out. On standard output: one line, ``ready NAME LEAD`` or ``error TEXT``; at the end
+``late N``. Ends with its input, once all has gone out.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import struct
+import sys
+import time
+from collections import deque
+from typing import Any, BinaryIO
+
+RECORD = struct.Struct("<dB")
+MARGIN = 0.010
+"""Seconds beyond two blocks by which messages are to be handed over ahead of time."""
+MOST = 4096
+_LAST = 0.05
+
+
+class Port:
+    """A JACK client with one MIDI output."""
+
+    def __init__(self, name: str) -> None:
+        import jack
+
+        self._client: Any = jack.Client(name, no_start_server=True)
+        self._port = self._client.midi_outports.register("midi")
+        self._rate = float(self._client.samplerate)
+        self._queue: list[tuple[float, int, bytes]] = []
+        self._inbox: deque[tuple[float, int, bytes]] = deque(maxlen=MOST)
+        self._order = itertools.count()
+        self._offsets: deque[float] = deque(maxlen=64)
+        self.late = 0
+        self.lead = 2.0 * self._client.blocksize / self._rate + MARGIN
+        self.name = str(self._port.name)
+        self._client.set_process_callback(self._process)
+        self._client.activate()
+
+    def connect(self, port: str) -> None:
+        """Connect to the one port whose name is or contains `port`; raises ``ValueError``."""
+        there = [p.name for p in self._client.get_ports(is_midi=True, is_input=True)]
+        fits = [n for n in there if n == port] or [n for n in there if port.lower() in n.lower()]
+        if len(fits) != 1:
+            what = "fits several" if fits else "does not exist"
+            raise ValueError(f"JACK MIDI port '{port}' {what}; there are: {', '.join(there) or 'none'}")
+        self._client.connect(self._port, fits[0])
+
+    def put(self, when: float, message: bytes) -> None:
+        """File one message; an empty one takes back what has not gone out."""
+        self._inbox.append((when, next(self._order), message))
+
+    def close(self) -> None:
+        """Leave JACK once everything has gone out."""
+        while self._inbox or (self._queue and self._queue[0][0] < time.monotonic() + 1.0):
+            time.sleep(0.002)
+        time.sleep(_LAST)
+        self._client.deactivate()
+        self._client.close()
+
+    def _process(self, frames: int) -> None:
+        """JACK's thread, once a block: write what falls into it."""
+        client = self._client
+        # frame and host time are read one after the other; the least delayed pair of many is taken as true
+        self._offsets.append(client.frame_time - time.monotonic() * self._rate)
+        offset = max(self._offsets)
+        queue, inbox = self._queue, self._inbox
+        while inbox:
+            record = inbox.popleft()
+            if record[2]:
+                heapq.heappush(queue, record)
+            else:
+                queue.clear()
+        port, begin = self._port, client.last_frame_time
+        port.clear_buffer()
+        while queue:
+            frame = round(queue[0][0] * self._rate + offset) - begin
+            if frame >= frames:
+                return
+            message = heapq.heappop(queue)[2]
+            self.late += frame < 0
+            port.write_midi_event(max(0, frame), message)
+
+
+def read(stream: BinaryIO, port: Port) -> None:
+    """Hand on records until the input ends."""
+    while True:
+        head = stream.read(RECORD.size)
+        if len(head) < RECORD.size:
+            return
+        when, length = RECORD.unpack(head)
+        message = stream.read(length) if length else b""
+        if len(message) < length:
+            return
+        port.put(when, message)
+
+
+def main(name: str, connect: str) -> int:
+    """Open the port, say so, work until the input ends."""
+    try:
+        port = Port(name)
+        if connect:
+            port.connect(connect)
+    except Exception as e:  # whatever it is, the parent tells the user
+        print(f"error {e}", flush=True)
+        return 2
+    print(f"ready {port.lead!r} {port.name}", flush=True)
+    read(sys.stdin.buffer, port)
+    port.close()
+    print(f"late {port.late}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:3]))
