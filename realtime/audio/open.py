@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import BinaryIO
 
@@ -10,9 +11,7 @@ from realtime.audio.wav import PcmFormat
 from realtime.errors import UserError
 from realtime.preset import InputSettings
 
-_SOUND_FILES = frozenset(
-    ".wav .wave .flac .ogg .oga .opus .mp3 .aif .aiff .aifc .au .caf .w64 .rf64 .m4a .mp4 .aac .wma".split()
-)
+_SOUND_FILE = re.compile(r"\.(wave?|flac|og[ga]|opus|mp[34]|aif[fc]?|au|caf|w64|rf64|m4a|aac|wma)$", re.IGNORECASE)
 _RAW = {"rate": 48_000, "channels": 2}
 
 
@@ -68,7 +67,7 @@ def _is_file(text: str) -> bool:
     if not text:
         return False
     path = Path(text)
-    if path.is_file() or path.suffix.lower() in _SOUND_FILES:
+    if path.is_file() or _SOUND_FILE.search(text):
         return True
     # "USB Audio: Line/Mic" is a device; "recordings/take1" is meant as a file.
     return ": " not in text and (path.is_dir() or text.startswith(("/", "./", "../", "~")))

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -21,9 +24,10 @@ RATE = 48_000
 
 
 def collect(source: DeviceSource, seconds: float) -> list[Block]:
-    """Blocks of a time, from the first frame on, copied."""
+    """Blocks of a time, copied; the time begins when sound comes."""
     blocks = []
-    until(source, lambda: source.status.frames > 0, 10)
+    already = source.status.frames
+    until(source, lambda: source.status.frames > already, 10)
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         block = source.read(4800)
@@ -207,3 +211,40 @@ def until(source: DeviceSource, done: Callable[[], bool], seconds: float) -> Non
         assert time.monotonic() < end, source.status
         source.read(4800)
         source.wait(0.001)
+
+
+_OUTLIVES_JACK = """
+import sys, time
+from realtime.audio.device import DeviceLost, DeviceSource
+source = DeviceSource("JACK: system")
+source.open()
+while source.status.frames < 4800:
+    source.read(4800)
+    time.sleep(0.001)
+print("recording", flush=True)
+try:
+    while True:
+        source.read(4800)
+        time.sleep(0.001)
+except DeviceLost as e:
+    print(e, flush=True)
+source.close()
+"""
+
+
+def test_a_jack_server_that_ends_is_reported_and_the_process_can_end() -> None:
+    # PortAudio itself hangs for minutes in this case, and at exit; a server and a process of our own show that
+    # the host does not.
+    server = JackServer.named("dies")
+    environment = os.environ | server.environment
+    server.start()
+    try:
+        child = subprocess.Popen([sys.executable, "-c", _OUTLIVES_JACK], stdout=subprocess.PIPE, env=environment)
+        assert child.stdout is not None
+        assert child.stdout.readline() == b"recording\n"
+        server.stop()
+        assert b"must start anew" in child.stdout.readline()
+        assert child.wait(10) == 0
+        child.stdout.close()
+    finally:
+        server.stop()
