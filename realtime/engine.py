@@ -22,6 +22,7 @@ from realtime.errors import UserError
 from realtime.hosting.fastlane import FastLane
 from realtime.hosting.plugin import ENGINE_RATE, PluginFactory
 from realtime.outputs.mapping import Mapper
+from realtime.outputs.precise import ask_for_priority
 from realtime.outputs.registry import check_all, create
 from realtime.outputs.runner import Runner
 from realtime.preset import Preset
@@ -249,6 +250,8 @@ class Engine:
     # -- threads ------------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        # below the outputs, above all else: whoever is held up with the interpreter in hand holds up the outputs
+        ask_for_priority(10)
         try:
             self.lane.run()
         except UserError as e:  # the source broke off: said, and kept for whoever joins
