@@ -25,6 +25,7 @@ from models.training.synth import tone, voice
 RATE = 48000
 BARS = 56
 Array = np.ndarray
+Timed = tuple[float, float, float, float]
 
 # first bar, end bar, name, tempo at the start, tempo at the end
 FORM = (
@@ -60,7 +61,8 @@ SONG = (  # beat, length, pitch, syllable, over eight bars of the verse
     (12, 2.6, 71, "lai"),
     (16, 0.9, 72, "lo"), (17, 0.45, 72, "na"), (17.5, 0.45, 71, "ta"), (18, 1.5, 69, "mai"),
     (20, 0.9, 69, "fo"), (21, 0.45, 67, "le"), (21.5, 0.45, 65, "na"), (22, 1.5, 65, "ho"),
-    (24, 0.45, 64, "da"), (24.5, 0.45, 64, "da"), (25, 0.45, 67, "di"), (25.5, 0.45, 69, "na"), (26, 1.4, 71, "no"),
+    (24, 0.45, 64, "da"), (24.5, 0.45, 64, "da"), (25, 0.45, 67, "di"), (25.5, 0.45, 69, "na"),
+    (26, 1.4, 71, "no"),
     (28, 3.2, 69, "aou"),
 )  # fmt: skip
 SPOKEN = (  # beat, length, pitch, syllable: the spoken line of the second build
@@ -198,9 +200,9 @@ def stereo_notes(
 
 def write_music(piece: Piece, desk: Desk) -> None:
     """Bass, pad, plucks, supersaw chords, lead, arpeggio."""
-    bass, sub, pad, saw, pluck, lead, arp = ([] for _ in range(7))
+    bass, sub, pad, saw, pluck, lead, arp = (list[Timed]() for _ in range(7))
 
-    def put(out: list, beat: float, length: float, pitch: float, velocity: float) -> None:  # type: ignore[type-arg]
+    def put(out: list[Timed], beat: float, length: float, pitch: float, velocity: float) -> None:
         a = float(piece.time(beat))
         out.append((a, float(piece.time(beat + length)) - a, pitch, velocity))
 
@@ -256,8 +258,23 @@ def write_music(piece: Piece, desk: Desk) -> None:
     n = desk.count
     beat = 60 / 126
     bass_wave = tone.render(
-        tone.Patch("saw", cutoff=300, sweep_octaves=2.8, sweep_decay=0.1, resonance=1.2, sustain=0.6, decay=0.12,
-                   release=0.03, drive=0.25, sub=0.8, seed=5), bass, n, RATE)  # fmt: skip
+        tone.Patch(
+            "saw",
+            cutoff=300,
+            sweep_octaves=2.8,
+            sweep_decay=0.1,
+            resonance=1.2,
+            sustain=0.6,
+            decay=0.12,
+            release=0.03,
+            drive=0.25,
+            sub=0.8,
+            seed=5,
+        ),
+        bass,
+        n,
+        RATE,
+    )
     desk.add(desk.music, bass_wave, 0, 0.07)
     desk.add(
         desk.music,
@@ -266,26 +283,97 @@ def write_music(piece: Piece, desk: Desk) -> None:
         0.045,
     )
     pads = stereo_notes(
-        lambda s: tone.Patch("saw", attack=0.35, release=0.7, sustain=0.9, cutoff=1500, sweep_octaves=-1.0, sweep_decay=1.4,
-                             unison=3, detune=9, seed=10 + s), pad, n)  # fmt: skip
+        lambda s: tone.Patch(
+            "saw",
+            attack=0.35,
+            release=0.7,
+            sustain=0.9,
+            cutoff=1500,
+            sweep_octaves=-1.0,
+            sweep_decay=1.4,
+            unison=3,
+            detune=9,
+            seed=10 + s,
+        ),
+        pad,
+        n,
+    )
     desk.add(desk.music, pads, 0, 0.075, send=0.6)
     plucks = stereo_notes(
-        lambda s: tone.Patch("pulse", attack=0.002, decay=0.12, sustain=0.05, release=0.12, cutoff=700, sweep_octaves=2.4,
-                             sweep_decay=0.07, duty=0.3, unison=2, detune=7, seed=20 + s), pluck, n)  # fmt: skip
+        lambda s: tone.Patch(
+            "pulse",
+            attack=0.002,
+            decay=0.12,
+            sustain=0.05,
+            release=0.12,
+            cutoff=700,
+            sweep_octaves=2.4,
+            sweep_decay=0.07,
+            duty=0.3,
+            unison=2,
+            detune=7,
+            seed=20 + s,
+        ),
+        pluck,
+        n,
+    )
     plucks = np.stack([fx.delay(plucks[:, i], beat * (0.75 if i else 0.5), 0.4, 0.28, RATE) for i in range(2)], 1)
     desk.add(desk.music, plucks, 0, 0.14, send=0.4)
     saws = stereo_notes(
-        lambda s: tone.Patch("saw", attack=0.003, decay=0.5, sustain=0.75, release=0.09, cutoff=9000, sweep_octaves=0.6,
-                             sweep_decay=0.25, unison=7, detune=18, seed=30 + s), saw, n)  # fmt: skip
+        lambda s: tone.Patch(
+            "saw",
+            attack=0.003,
+            decay=0.5,
+            sustain=0.75,
+            release=0.09,
+            cutoff=9000,
+            sweep_octaves=0.6,
+            sweep_decay=0.25,
+            unison=7,
+            detune=18,
+            seed=30 + s,
+        ),
+        saw,
+        n,
+    )
     desk.add(desk.music, saws, 0, 0.10, send=0.25)
     leads = stereo_notes(
-        lambda s: tone.Patch("saw", attack=0.004, decay=0.4, sustain=0.7, release=0.12, cutoff=5200, sweep_octaves=0.8,
-                             sweep_decay=0.15, unison=3, detune=11, vibrato=9, seed=40 + s), lead, n)  # fmt: skip
+        lambda s: tone.Patch(
+            "saw",
+            attack=0.004,
+            decay=0.4,
+            sustain=0.7,
+            release=0.12,
+            cutoff=5200,
+            sweep_octaves=0.8,
+            sweep_decay=0.15,
+            unison=3,
+            detune=11,
+            vibrato=9,
+            seed=40 + s,
+        ),
+        lead,
+        n,
+    )
     leads = np.stack([fx.delay(leads[:, i], beat * (0.75 if i else 0.5), 0.45, 0.3, RATE) for i in range(2)], 1)
     desk.add(desk.music, leads, 0, 0.12, send=0.35)
     arps = stereo_notes(
-        lambda s: tone.Patch("square", attack=0.002, decay=0.14, sustain=0.1, release=0.2, cutoff=1800, sweep_octaves=1.4,
-                             sweep_decay=0.09, unison=2, detune=6, seed=50 + s), arp, n)  # fmt: skip
+        lambda s: tone.Patch(
+            "square",
+            attack=0.002,
+            decay=0.14,
+            sustain=0.1,
+            release=0.2,
+            cutoff=1800,
+            sweep_octaves=1.4,
+            sweep_decay=0.09,
+            unison=2,
+            detune=6,
+            seed=50 + s,
+        ),
+        arp,
+        n,
+    )
     arps = np.stack([fx.delay(arps[:, i], beat * (0.75 if i else 0.5), 0.5, 0.35, RATE) for i in range(2)], 1)
     desk.add(desk.music, arps, 0, 0.12, send=0.5)
 
@@ -439,9 +527,8 @@ def main(argv: list[str] | None = None) -> int:
     }
     (args.out / "demo.json").write_text(json.dumps(info, separators=(",", ":")) + "\n")
     size = (args.out / "demo.ogg").stat().st_size
-    print(
-        f"{len(out) / RATE:.1f} s, peak {np.max(np.abs(out)):.3f}, {integrated_loudness(out, RATE):.1f} LUFS, {size / 1e6:.2f} MB"
-    )
+    peak, loudness = np.max(np.abs(out)), integrated_loudness(out, RATE)
+    print(f"{len(out) / RATE:.1f} s, peak {peak:.3f}, {loudness:.1f} LUFS, {size / 1e6:.2f} MB")
     return 0
 
 

@@ -11,7 +11,20 @@ from models.training.labels import Labels, append, labels_of, times_of
 from models.training.mix import RATE, Stage, mix
 from models.training.rng import chance, log_uniform, pick, stream
 
-CLUB = ("house", "techno", "trance", "disco", "electro_pop", "minimal", "garage", "afro_house", "dnb", "jungle", "breakbeat", "hard_dance")  # fmt: skip
+CLUB = (
+    "house",
+    "techno",
+    "trance",
+    "disco",
+    "electro_pop",
+    "minimal",
+    "garage",
+    "afro_house",
+    "dnb",
+    "jungle",
+    "breakbeat",
+    "hard_dance",
+)
 
 
 def dj_mix(seed: int, stage: Stage) -> tuple[np.ndarray, Labels, dict[str, object]]:
@@ -20,7 +33,9 @@ def dj_mix(seed: int, stage: Stage) -> tuple[np.ndarray, Labels, dict[str, objec
     return crossfade(rng, seed, stage) if chance(rng, 0.55) else cut(rng, seed, stage)
 
 
-def _window(seed: int, source: str, stage: Stage, seconds: float, rng: np.random.Generator) -> tuple[np.ndarray, Labels, str, set[str], list[str]]:  # fmt: skip
+def _window(
+    seed: int, source: str, stage: Stage, seconds: float, rng: np.random.Generator
+) -> tuple[np.ndarray, Labels, str, set[str], list[str]]:
     piece = pieces.draw(seed, source, stage.data, seconds + 4)
     start = float(piece.beat_times[0]) + float(rng.uniform(0, max(0.0, piece.duration - seconds)))
     seconds = min(seconds, float(piece.beat_times[-1]) - start)

@@ -1,4 +1,4 @@
-"""Producers' tricks on the finished mix: stutters, gates, tape stops, reverses, fades, lo-fi. Beats go on beneath."""
+"""Producers' tricks on the finished mix: stutters, gates, tape stops, reverses, fades, lo-fi. The beat goes on."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def gate(
     x: np.ndarray, piece: Piece, start: float, a: float, z: float, rate: float, cells: str, per_beat: int
 ) -> None:
     """Rhythmic gate over beats `a` to `z` from a pattern of ``x`` and ``.``, in place."""
-    step = int(round((z - a) * per_beat))
+    step = round((z - a) * per_beat)
     for i in range(step):
         if cells[i % len(cells)] == "x":
             continue

@@ -13,7 +13,26 @@ from models.training.compose.harmony import NAMES, Chord, Key, progression
 from models.training.rng import chance, is_val, pick, stream
 from models.training.score import Hit, Piece, Track
 
-POP_STYLES = ("rock", "electro_pop", "house", "ballad", "soul", "funk", "hiphop", "trap", "disco", "reggaeton", "bossa", "punk", "latin_pop", "rnb", "breakbeat", "country", "dancehall", "garage")  # fmt: skip
+POP_STYLES = (
+    "rock",
+    "electro_pop",
+    "house",
+    "ballad",
+    "soul",
+    "funk",
+    "hiphop",
+    "trap",
+    "disco",
+    "reggaeton",
+    "bossa",
+    "punk",
+    "latin_pop",
+    "rnb",
+    "breakbeat",
+    "country",
+    "dancehall",
+    "garage",
+)
 TRIPLE_STYLES = ("waltz", "three_pop")
 
 
@@ -78,7 +97,15 @@ def _triple(piece: Piece) -> bool:
 
 def _as_chords(piece: Piece) -> list[Chord]:
     """Chord objects for the part writers; stretches without a chord repeat the last one."""
-    shapes = {"min": (0, 3, 7), "dim": (0, 3, 6), "aug": (0, 4, 8), "sus4": (0, 5, 7), "min7": (0, 3, 7, 10), "maj7": (0, 4, 7, 11), "7": (0, 4, 7, 10)}  # fmt: skip
+    shapes = {
+        "min": (0, 3, 7),
+        "dim": (0, 3, 6),
+        "aug": (0, 4, 8),
+        "sus4": (0, 5, 7),
+        "min7": (0, 3, 7, 10),
+        "maj7": (0, 4, 7, 11),
+        "7": (0, 4, 7, 10),
+    }
     out: list[Chord] = []
     for start, end, label in piece.chords:
         if label == "N":

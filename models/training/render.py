@@ -20,7 +20,7 @@ import soundfile
 from models.training import piece as pieces
 from models.training import room
 from models.training.dj import dj_mix
-from models.training.labels import Labels, labels_of, map_times, rounded
+from models.training.labels import Labels, labels_of, map_times, rounded, times_of
 from models.training.mix import RATE, Stage, mix
 from models.training.rng import chance, is_val, pick, stream
 
@@ -78,6 +78,8 @@ def finish(
     points = np.linspace(0, len(audio) / RATE, 20000)
     audio, moved = room.warp(audio, points, RATE, hearing.resample, hearing.wow)
     labels = map_times(labels, lambda t: np.interp(t, points, moved))
+    for name in ("beats", "drums", "sections"):
+        labels[name] = [row for row in labels[name] if times_of(row, 1)[0] < len(audio) / RATE]
     return Rendered(np.clip(audio, -0.999, 0.999), {**head, "duration": len(audio) / RATE, **rounded(labels)})
 
 

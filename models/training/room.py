@@ -119,9 +119,12 @@ def crowd(rng: np.random.Generator, count: int, rate: float) -> np.ndarray:
     for _ in range(int(rng.integers(4, 9))):
         band = fx.equalise(
             rng.standard_normal(loop).astype(np.float32),
-            [fx.biquad("peak", log_uniform(rng, 250, 900), 2, 14, rate), fx.biquad("peak", log_uniform(rng, 900, 2600), 3, 12, rate),
-             fx.biquad("low_pass", 3500, 0.7, 0, rate)],
-        )  # fmt: skip
+            [
+                fx.biquad("peak", log_uniform(rng, 250, 900), 2, 14, rate),
+                fx.biquad("peak", log_uniform(rng, 900, 2600), 3, 12, rate),
+                fx.biquad("low_pass", 3500, 0.7, 0, rate),
+            ],
+        )
         steps = int(loop / rate * rng.uniform(3, 6)) + 2
         env = np.interp(t, np.linspace(0, t[-1], steps), rng.random(steps) ** 2)
         out += band * env.astype(np.float32)

@@ -36,11 +36,35 @@ FLAT = {
 }
 
 GROOVE_VOICE = {
-    36: "kick", 35: "kick", 38: "snare", 40: "snare", 37: "rim", 39: "clap", 48: "tom_hi", 50: "tom_hi", 45: "tom_mid",
-    47: "tom_mid", 43: "tom_lo", 58: "tom_lo", 41: "tom_lo", 46: "open_hat", 26: "open_hat", 42: "hat", 22: "hat",
-    44: "pedal_hat", 49: "crash", 55: "crash", 57: "crash", 52: "crash", 51: "ride", 59: "ride", 53: "ride",
-    54: "tamb", 56: "cowbell", 70: "shaker",
-}  # fmt: skip
+    36: "kick",
+    35: "kick",
+    38: "snare",
+    40: "snare",
+    37: "rim",
+    39: "clap",
+    48: "tom_hi",
+    50: "tom_hi",
+    45: "tom_mid",
+    47: "tom_mid",
+    43: "tom_lo",
+    58: "tom_lo",
+    41: "tom_lo",
+    46: "open_hat",
+    26: "open_hat",
+    42: "hat",
+    22: "hat",
+    44: "pedal_hat",
+    49: "crash",
+    55: "crash",
+    57: "crash",
+    52: "crash",
+    51: "ride",
+    59: "ride",
+    53: "ride",
+    54: "tamb",
+    56: "cowbell",
+    70: "shaker",
+}
 
 
 @lru_cache(maxsize=4)
@@ -110,7 +134,9 @@ def pop909(folder: Path) -> Piece:
     piece.tracks = [t for t in tracks.values() if t.notes]
     for line in (folder / "chord_midi.txt").read_text().splitlines():
         begin, finish, label = line.split()
-        piece.chords.append((float(piece.beat(float(begin))), float(piece.beat(float(finish))), normal_chord(label)))
+        piece.chords.append(
+            (float(piece.beat(float(begin))), float(piece.beat(float(finish))), normal_chord(label))
+        )
     first = bars[0][0] if bars else 0
     piece.valid = [(float(first), float(piece.beats))]
     return piece
@@ -192,7 +218,7 @@ def groove(performance: Performance, repeats: float, stretch: float) -> Piece:
     beat = 60 / performance.bpm
     raw = [(start / beat, GROOVE_VOICE.get(p), v / 127) for _, _, start, _, p, v in _midi_notes(performance.path)]
     metre = performance.metre
-    whole = max(metre, int(round(max((b for b, _, _ in raw), default=metre) / metre)) * metre)
+    whole = max(metre, round(max((b for b, _, _ in raw), default=metre) / metre) * metre)
     loops = max(1, int(np.ceil(repeats / (whole * beat / stretch))))
     total = min(whole * loops, int(np.ceil(repeats / beat * stretch / metre)) * metre)
     hits = [

@@ -25,7 +25,7 @@ def click_piece(bpm: float = 97.3, beats: int = 24) -> Piece:
 
 
 def attacks(audio: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """Seconds of the steepest rise of energy (2 ms frames, 0.25 ms steps) within 25 ms of each expected instant."""
+    """Seconds of the steepest rise of energy (2 ms frames, 0.25 ms steps) within 25 ms of each instant."""
     step, frame = RATE // 4000, RATE // 500
     energy = np.convolve(np.diff(audio.astype(float)) ** 2, np.ones(frame), "full")[frame - 1 :]
     level = np.log(energy[::step] + 1e-4 * np.max(energy))
@@ -45,8 +45,17 @@ CONDITIONS = {
     "slower": Hearing(resample=0.83),
     "wow": Hearing(wow=0.01),
     "room": Hearing(room_rt60=0.6, room_direct_db=3.0, speaker="laptop", agc=True),
-    "all": Hearing(room_rt60=0.4, room_direct_db=6.0, speaker="small", clip_db=6, noise_db=30, low_pass=6000, resample=0.91, wow=0.004),
-}  # fmt: skip
+    "all": Hearing(
+        room_rt60=0.4,
+        room_direct_db=6.0,
+        speaker="small",
+        clip_db=6,
+        noise_db=30,
+        low_pass=6000,
+        resample=0.91,
+        wow=0.004,
+    ),
+}
 
 
 @pytest.mark.parametrize("name", CONDITIONS)

@@ -64,7 +64,7 @@ def compose(
     rng : numpy.random.Generator
     style : Style
     seconds : float
-        Wanted length; the piece is at least that long.
+        Wanted length at the nominal tempo; the piece is at least that long, but for ramps.
     bpm : float, optional
         Tempo; drawn from the style's range when missing.
     steady : bool
@@ -237,8 +237,15 @@ def bass_line(rng: np.random.Generator, frame: parts.Frame, steps: int) -> list[
 
 
 def _transitions(
-    rng: np.random.Generator, frame: parts.Frame, piece: Piece, sections: list[Section], number: int, crash: float, start: int, end: int
-) -> None:  # fmt: skip
+    rng: np.random.Generator,
+    frame: parts.Frame,
+    piece: Piece,
+    sections: list[Section],
+    number: int,
+    crash: float,
+    start: int,
+    end: int,
+) -> None:
     """Crash at the start; fill, roll, riser, filter sweep or a short stop before the end."""
     section = sections[number]
     drums_on = section.parts["kick"] or section.parts["snare"]

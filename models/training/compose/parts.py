@@ -13,9 +13,16 @@ from models.training.rng import chance, pick
 from models.training.score import Hit, Note
 
 GROUP = {
-    "kick": "kick", "snare": "snare", "clap": "snare", "rim": "snare", "hat": "hats", "open_hat": "hats",
-    "pedal_hat": "hats", "ride": "hats", "crash": "hats",
-}  # fmt: skip
+    "kick": "kick",
+    "snare": "snare",
+    "clap": "snare",
+    "rim": "snare",
+    "hat": "hats",
+    "open_hat": "hats",
+    "pedal_hat": "hats",
+    "ride": "hats",
+    "crash": "hats",
+}
 
 
 @dataclass
@@ -102,7 +109,7 @@ def drums(
 def fill(rng: np.random.Generator, frame: Frame, start: float, end: float) -> list[Hit]:
     """A drum fill over a span of beats."""
     kind = pick(rng, ("roll", "toms", "syncopated", "stutter", "stop", "flam"), (3, 3, 3, 2, 2, 1))
-    steps = int(round((end - start) * frame.per_beat))
+    steps = round((end - start) * frame.per_beat)
     hits = []
     toms = ("tom_hi", "tom_mid", "tom_lo")
     for i in range(steps):
@@ -148,9 +155,16 @@ def build_roll(rng: np.random.Generator, start: int, end: int) -> list[Hit]:
 
 
 def bass(
-    rng: np.random.Generator, frame: Frame, lines: list[str], bar: int, start: int, beats: int, chords: list[Chord], base: int,
+    rng: np.random.Generator,
+    frame: Frame,
+    lines: list[str],
+    bar: int,
+    start: int,
+    beats: int,
+    chords: list[Chord],
+    base: int,
     kicks: list[float],
-) -> list[Note]:  # fmt: skip
+) -> list[Note]:
     """One bar of bass from pattern codes; "kick" follows the bass drum, "walk" walks in beats, "sub" holds."""
     line = lines[bar % len(lines)]
 
@@ -204,9 +218,17 @@ def bass(
 
 
 def comp(
-    rng: np.random.Generator, frame: Frame, lines: list[str], bar: int, start: int, beats: int, chords: list[Chord], centre: float,
-    size: int, push: float,
-) -> list[Note]:  # fmt: skip
+    rng: np.random.Generator,
+    frame: Frame,
+    lines: list[str],
+    bar: int,
+    start: int,
+    beats: int,
+    chords: list[Chord],
+    centre: float,
+    size: int,
+    push: float,
+) -> list[Note]:
     """One bar of chords: a rhythm pattern, an arpeggio or a held pad. `push` anticipates changes (in beats)."""
     inside = [c for c in chords if c.end > start and c.start < start + beats]
     line = lines[bar % len(lines)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 LEVEL = {"X": 0.97, "x": 0.8, "o": 0.55, "g": 0.28}
 Drums = dict[str, str]
@@ -50,5 +50,4 @@ class Style:
     lead: float = 0.5
     vocal: float = 0.35
     weight: float = 1.0
-    hats: tuple[str, ...] = field(default=())
     fast_chords: float = 0.15

@@ -89,4 +89,8 @@ def random_drums(rng: np.random.Generator, metre: int, per_beat: int) -> Drums:
             "xo" * per_beat,
         ),
     )
-    return {"kick": "".join(kick), pick(rng, ("snare", "snare", "clap", "rim")): "".join(snare), pick(rng, ("hat", "ride", "open_hat")): (hat * steps)[:steps]}  # fmt: skip
+    return {
+        "kick": "".join(kick),
+        pick(rng, ("snare", "snare", "clap", "rim")): "".join(snare),
+        pick(rng, ("hat", "ride", "open_hat")): (hat * steps)[:steps],
+    }

@@ -11,11 +11,25 @@ import soundfile
 import soxr
 
 FOLDER = {
-    "kick": "kick", "snare": "snare", "clap": "clap", "rim": "sidestick", "hat": "hihat_closed", "open_hat": "hihat_open",
-    "pedal_hat": "hihat_pedal", "ride": "ride", "crash": "crash", "tom_hi": "tom", "tom_mid": "tom", "tom_lo": "tom",
-    "shaker": "maraca_shaker", "tamb": "tambourine", "cowbell": "cowbell", "clave": "clave_block", "conga_hi": "conga_bongo",
+    "kick": "kick",
+    "snare": "snare",
+    "clap": "clap",
+    "rim": "sidestick",
+    "hat": "hihat_closed",
+    "open_hat": "hihat_open",
+    "pedal_hat": "hihat_pedal",
+    "ride": "ride",
+    "crash": "crash",
+    "tom_hi": "tom",
+    "tom_mid": "tom",
+    "tom_lo": "tom",
+    "shaker": "maraca_shaker",
+    "tamb": "tambourine",
+    "cowbell": "cowbell",
+    "clave": "clave_block",
+    "conga_hi": "conga_bongo",
     "conga_lo": "conga_bongo",
-}  # fmt: skip
+}
 
 
 @lru_cache(maxsize=2)
