@@ -1,0 +1,1 @@
+"""Tempo and beat tracker without training: the dependable fallback."""
