@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
+import soundfile
 
 from realtime.audio.demo import DemoSource
 from realtime.audio.file import FileSource
@@ -94,3 +97,14 @@ def plucked(count: int, rate: int = 48_000, seed: int = 1) -> tuple[F32, list[fl
         click = min(len(t), rate // 200)
         samples[first : first + click] += 0.2 * random.standard_normal(click) * np.exp(-t[:click] / 0.002)
     return samples.astype(np.float32)[:, None], [float(f / rate) for f in firsts[:-1]], pitches.tolist()
+
+
+def write_loop(path: Path, sound: str, seconds: float) -> str:
+    """A file (or ``demo``) again and again as a WAV file of at least `seconds`; returns its path as text."""
+    samples, rate = read_sound(sound)
+    with soundfile.SoundFile(path, "w", rate, samples.shape[1], subtype="PCM_16") as f:
+        left = round(seconds * rate)
+        while left > 0:
+            f.write(samples[:left])
+            left -= len(samples)
+    return str(path)
