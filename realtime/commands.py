@@ -49,6 +49,7 @@ class Commands:
             "resync": {},
             "metre": {"beats": int},
             "window": {"low": float, "high": float},
+            "sync": {"bpm": float, "beat": float, "beats": int},
         }
         self._table: dict[str, Command] = {
             f"transport.{name}": Command(takes, self._act(name), optional=("on",)) for name, takes in acts.items()

@@ -22,6 +22,9 @@ __all__ = ["Transport", "TransportEvent", "TransportState"]
 CONFIRMS = 0.08
 """Taps within so many beats of a tracker that is followed confirm it; its phase is finer than a hand's."""
 
+SYNCED = 2.0
+"""Seconds after the last word of another clock that the tracker stays unheard."""
+
 
 @dataclass(frozen=True, slots=True)
 class TransportState:
@@ -66,6 +69,7 @@ class Transport(Follower):
     def __init__(self, settings: TransportSettings) -> None:
         super().__init__(settings)
         self._taps = Taps()
+        self._synced_until = -math.inf
         self._actions: dict[str, Callable[[Mapping[str, Any], float], None]] = {
             "tap": lambda _, now: self._tap(now),
             "nudge": lambda p, _: self._nudge_by(_number(p, "ms", -1000.0, 1000.0) / 1000.0),
@@ -78,6 +82,9 @@ class Transport(Follower):
             "metre": lambda p, _: self._metre(_number(p, "beats", 0, 12)),
             "window": lambda p, _: self._set_window(
                 _number(p, "low", 20.0, 400.0), _number(p, "high", 20.0, 400.0)
+            ),
+            "sync": lambda p, now: self._sync(
+                _number(p, "bpm", 20.0, 999.0), _number(p, "beat", 0.0, 64.0), _number(p, "beats", 1, 64), now
             ),
         }
 
@@ -92,7 +99,9 @@ class Transport(Follower):
             (``on``: keep tempo and phase whatever is heard); ``one`` (the nearest beat is the first of a phrase);
             ``resync`` (jump to what is wanted now: tapped pulse if taps are recent, else the tracker's, and
             forget corrections); ``metre`` (``beats``, 2–12, 0 = as the tracker says); ``window`` (``low``,
-            ``high`` BPM). ``lock`` and ``hold`` toggle without ``on``.
+            ``high`` BPM); ``sync`` (``bpm``, ``beat`` from 0 within a bar of ``beats``: follow another clock,
+            such as Link, instead of the tracker for the next two seconds). ``lock`` and ``hold`` toggle without
+            ``on``.
         params : mapping
         now : float
             Stream seconds of the action.
@@ -281,6 +290,18 @@ class Transport(Follower):
         pending = self._course.switch[1] if self._course.switch else 1.0
         if wanted != self._factor * pending and self._sends():
             self._rescale(wanted / (self._factor * pending))
+
+    def observe(self, obs: BeatObservation) -> None:
+        """Take in what the tracker believes, unless another clock is followed at present."""
+        if obs.time > self._synced_until:
+            super().observe(obs)
+
+    def _sync(self, bpm: float, beat: float, beats: float, now: float) -> None:
+        index = math.floor(beat)
+        self._synced_until = now + SYNCED
+        super().observe(
+            BeatObservation(now, bpm, min(beat - index, 0.999999), index % int(beats) + 1, int(beats), 1.0, 1.0)
+        )
 
     def _need_tempo(self, action: str) -> None:
         if self._course.rate <= 0.0:
