@@ -97,7 +97,7 @@ def test_modules_do_not_import_in_circles(package: str) -> None:
 def test_files_are_short() -> None:
     long = {
         str(path.relative_to(ROOT)): lines
-        for package in (*PACKAGES, "tests", "scripts", "examples")
+        for package in (*PACKAGES, "tests", "examples")
         for path in sources(package)
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LONGEST_FILE
     }

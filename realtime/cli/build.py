@@ -49,7 +49,10 @@ def preset_for(name: str, only: str | None, settings: Sequence[str]) -> Preset:
             preset.transport.source = ""
     for setting in settings:
         _set(preset, setting)
-    check_plugins(preset)
+    try:
+        check_plugins(preset)
+    except UserError as e:
+        raise UserError(f"preset {name}: {e}") from e
     return preset
 
 
@@ -60,8 +63,12 @@ def _set(preset: Preset, setting: str) -> None:
         raise UserError(f"--set {setting}: not PLUGIN.PARAMETER=VALUE, e.g. pitch.minimum=80")
     if plugin not in preset.plugins:
         raise UserError(f"--set {setting}: the preset has no plugin '{plugin}'{nearest(plugin, preset.plugins)}")
-    given = preset.plugins[plugin].model_dump() | {parameter.strip(): number_or_text(text.strip())}
-    preset.plugins[plugin] = PluginSettings.model_validate(given)
+    name, value = parameter.strip(), number_or_text(text.strip())
+    try:
+        registry.check(registry.find(plugin).descriptor, name, value)
+    except UserError as e:
+        raise UserError(f"--set {setting}: {e}") from e
+    preset.plugins[plugin] = PluginSettings.model_validate(preset.plugins[plugin].model_dump() | {name: value})
 
 
 def number_or_text(text: str) -> float | str:

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from realtime.audio.demo import FOLDER
 from realtime.cli.main import main
 
 RATE = 48_000
@@ -72,10 +73,19 @@ def test_to_standard_output(song: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize("ending", ["csv", "txt", "mid", "jams"])
-def test_other_kinds_of_file(song: Path, tmp_path: Path, ending: str) -> None:
-    out = tmp_path / f"out.{ending}"
-    assert main(["analyze", str(song), "--only", "onset", "-o", str(out), "-q"]) == 0
+def test_other_kinds_of_file(tmp_path: Path, ending: str) -> None:
+    samples, rate = soundfile.read(FOLDER / "demo.ogg", dtype="float32", stop=10 * RATE)
+    song, out = tmp_path / "song.wav", tmp_path / f"out.{ending}"
+    soundfile.write(song, samples, rate)
+    assert main(["analyze", str(song), "--only", "tempo", "-o", str(out), "-q"]) == 0
     assert out.stat().st_size > 0
+
+
+def test_a_midi_file_needs_beats(song: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "out.mid"
+    assert main(["analyze", str(song), "--only", "level", "-o", str(out), "-q"]) == 2
+    assert "beat" in capsys.readouterr().err
+    assert not out.exists()
 
 
 def test_first_seconds_do_not_depend_on_what_follows(song: Path, tmp_path: Path) -> None:
