@@ -23,6 +23,7 @@ DISTRIBUTIONS = {
     "jack": "jack-client",
     "PySide6": "pyside6-essentials",
     "huggingface_hub": "huggingface-hub",
+    "link": "linkpython-extern",
 }
 
 
