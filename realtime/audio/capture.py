@@ -50,10 +50,14 @@ class Capture(ABC):
         """Callbacks at which the device reported that it had lost sound."""
 
     @abstractmethod
-    def take(self, most: int) -> tuple[Array, int]:
-        """The next frames, shape (n, channels), valid until the next call, and how many were lost before them.
+    def take(self, most: int) -> tuple[Array, int, int]:
+        """The next frames, shape (n, channels), valid until the next call.
 
-        Lost are those for which there was no room, because nobody took any for too long.
+        Returns
+        -------
+        (samples, lost, left)
+            Lost before them are those for which there was no room, because nobody took any for too long;
+            left are those that were there beyond `most`.
         """
 
     def close(self) -> None:

@@ -61,9 +61,11 @@ class CCapture(Capture):
         """Callbacks at which the device reported lost sound, since the recording was begun."""
         return int(self._recording.stats.input_overflows)
 
-    def take(self, most: int) -> tuple[Array, int]:
-        """The next frames and how many are missing before them."""
+    def take(self, most: int) -> tuple[Array, int, int]:
+        """The next frames, how many are missing before them, and how many are left."""
         waiting = self._ring.read_available
+        if waiting == 0 and not self._full:
+            return self._copy[:0], 0, 0
         if waiting == self._size:
             self._full = True
         lost = 0
@@ -71,17 +73,13 @@ class CCapture(Capture):
             self._full = False
         if self._ended is not None and waiting:
             lost = self._missing()
-        n, first, second = self._ring.get_read_buffers(min(most, waiting))
+        n = min(most, waiting)
         if n > len(self._copy):
             self._copy = np.empty((n, self._channels), np.float32)
         samples = self._copy[:n]
         if n:
-            head = np.frombuffer(first, np.float32).reshape(-1, self._channels)
-            samples[: len(head)] = head
-            if len(head) < n:
-                samples[len(head) :] = np.frombuffer(second, np.float32).reshape(-1, self._channels)
-            self._ring.advance_read_index(n)
-        return samples, lost
+            self._ring.readinto(samples)
+        return samples, lost, waiting - n
 
     def _begin_again(self) -> bool:
         """Record again if the recording has ended. Returns whether it had."""

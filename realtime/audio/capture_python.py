@@ -65,10 +65,10 @@ class PythonCapture(Capture):
         """Callbacks at which the device reported lost sound."""
         return self._overflows
 
-    def take(self, most: int) -> tuple[Array, int]:
-        """The next frames and how many are missing before them."""
+    def take(self, most: int) -> tuple[Array, int, int]:
+        """The next frames, how many are missing before them, and how many are left."""
         view = self._reader.read(most)
-        return view.samples, view.lost
+        return view.samples, view.lost, self._reader.available
 
     def _close(self) -> None:
         self._stream.close()

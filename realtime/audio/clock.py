@@ -11,11 +11,11 @@ _START = 2.0
 """Seconds that the start lasts."""
 _SLOWEST, _FASTEST = 0.03, 0.5
 """Bandwidth of the loop, Hz: settled, and at the start."""
-_EARLY = 0.02
-"""An observation earlier than expected by this much (s) cannot be explained by delay: start over."""
-_LATE = 0.05
-"""If even the least late observation of some windows is this late (s), the sound was interrupted."""
-_LATE_WINDOWS = 3
+_STEP = 0.003
+"""Steps above this (s) are followed at once: earlier ones as soon as they show, for no delay explains them; later
+ones if two windows in a row show them."""
+_RESTART = 0.02
+"""Steps above this (s) count as an interruption."""
 _MOST_PPM = 2000.0
 
 
@@ -60,7 +60,7 @@ class StreamClock:
         self._window_start = 0
         self._least = math.inf
         self._least_frame = 0
-        self._late = 0
+        self._late = 0.0
 
     @property
     def running(self) -> bool:
@@ -93,7 +93,7 @@ class StreamClock:
         self._last = frame
         error = host_time - (line.time + (frame - line.frame) * line.period)
         starting = host_time - self._began < _START
-        if error < -_EARLY and not starting:
+        if error < -_RESTART and not starting:
             self._begin(frame, host_time)
             return
         if error < self._least:
@@ -111,12 +111,15 @@ class StreamClock:
         error, at = self._least, self._least_frame
         frames = frame - self._window_start
         self._window_start, self._least = frame, math.inf
-        if error > _LATE:
-            self._late += 1
-            if self._late >= _LATE_WINDOWS:
-                self._begin(frame, host_time)
+        if error < -_STEP or (error > _STEP and self._late > _STEP):
+            step = min(error, self._late) if error > 0 else error
+            self._late = 0.0
+            self.restarts += abs(step) > _RESTART
+            self._line = _Line(at, line.time + (at - line.frame) * line.period + step, line.period)
             return
-        self._late = 0
+        self._late = error
+        if error > _STEP:
+            return
         age = max(host_time - self._began, _FIRST_WINDOW)
         bandwidth = min(_FASTEST, max(_SLOWEST, 0.5 / age))
         omega = min(2 * math.pi * bandwidth * frames * self._nominal, 0.5)
@@ -132,7 +135,7 @@ class StreamClock:
         self._began = host_time
         self._last = self._window_start = self._least_frame = frame
         self._least = 0.0
-        self._late = 0
+        self._late = 0.0
         self._line = _Line(frame, host_time, self._period)
 
     def host_time(self, frame: float) -> float:

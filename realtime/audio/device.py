@@ -75,7 +75,6 @@ class DeviceSource(Source):
         self._capture, self.device = self._start()
         self.name = self._wanted = self.device.name
         self._frames = 0
-        self._burst = self._block
         self._seen = self._heard = time.monotonic()
         self._running = False
         self._drops = DropDetector(self.sample_rate)
@@ -103,7 +102,7 @@ class DeviceSource(Source):
         capture = self._capture
         if capture is None:
             return self._without_device()
-        samples, lost = capture.take(most)
+        samples, lost, waiting = capture.take(most)
         now = time.monotonic()
         n = len(samples)
         if n == 0:
@@ -112,13 +111,12 @@ class DeviceSource(Source):
             return Block(samples, self._frames, 0, now)
         if self._reopening:
             self._reopening = False
-            lost += max(0, round((now - self._seen) * self.sample_rate) - n - capture.available)
+            lost += max(0, round((now - self._seen) * self.sample_rate) - n - waiting)
         self._seen = self._heard = now
         self._running = True
         if lost:
             self.status.overruns += 1
         self._frames += lost
-        waiting = capture.available
         missing = self._drops.observe(self._frames + n + waiting, now)
         overflows = capture.overflows
         if missing or overflows != self._overflows:
@@ -130,9 +128,8 @@ class DeviceSource(Source):
         self._frames += n
         self.status.frames = self._frames
         self.status.lost += lost
-        if waiting == 0:
-            self._burst = max(n, self._burst - (self._burst - n) // 16) if n < self.sample_rate else self._burst
-        return Block(samples, first, lost, now - waiting / self.sample_rate - self._entered_before(capture))
+        # The newest frame has just come; what a driver states as latency is the age of the oldest.
+        return Block(samples, first, lost, now - waiting / self.sample_rate)
 
     def wait(self, timeout: float) -> None:
         """Sleep a millisecond, or less."""
@@ -175,13 +172,6 @@ class DeviceSource(Source):
         """PortAudio's figure if it can be true (JACK says 0), else one block."""
         least = self._block / self.sample_rate
         return capture.latency if least <= capture.latency < 0.5 else least
-
-    def _entered_before(self, capture: Capture) -> float:
-        """Seconds between the newest frame's way into the computer and its arrival in the ring.
-
-        The stated latency holds for the oldest frame of those that arrive together.
-        """
-        return max(0.0, self.latency - self._burst / self.sample_rate)
 
     def _lose(self, capture: Capture) -> None:
         """No frame for a second: the device is gone, or stands still."""
