@@ -77,7 +77,7 @@ def test_keeps_time_in_a_gap() -> None:
 
 
 def test_follows_a_cut_to_another_tempo_and_says_so() -> None:
-    x = np.concatenate([drums(100, 15.0), drums(140, 15.0)])
+    x = np.concatenate([drums(110, 15.0), drums(140, 15.0)])
     found = observed(x)
     assert found[-1].tempo == pytest.approx(140, rel=0.02)
     assert abs(error(found[-1], 140, 15.3)) < 0.03
