@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -66,6 +67,7 @@ class Commands:
             ),
             "output.test": Command({"name": str}, lambda name: self._engine.runner.test(name)),
             "outputs.panic": Command({}, lambda: self._engine.runner.panic()),
+            "input.event": Command({"name": str, "value": float}, self._input_event),
             "preset.get": Command({}, lambda: self._engine.current_preset().model_dump()),
             "preset.list": Command({}, lambda: sorted(presets.available())),
             "preset.read": Command({"name": str}, lambda name: presets.load(name).model_dump()),
@@ -142,6 +144,13 @@ class Commands:
         except ValidationError as e:
             raise UserError(f"preset.apply: {presets.explain(e, presets.Preset)}") from e
         switch(self._engine, wanted)
+
+    def _input_event(self, name: str, value: float) -> None:
+        """Something pressed or moved elsewhere (OS2L, MIDI): an event ``input.NAME`` that routes can use."""
+        if not re.fullmatch(r"[a-z0-9][a-z0-9_-]{0,63}", name):
+            raise UserError(f"input.event: '{name[:40]}' is not a name of letters a–z, digits, '-' and '_'")
+        lane, bus = self._engine.lane, self._engine.bus
+        self._engine.on_lane(lambda: bus.publish(lane.now, lane.now, "input", name, value))
 
     def _preset_save(self, name: str) -> str:
         if not name or any(c in name for c in "/\\") or name.startswith("."):

@@ -6,66 +6,18 @@ import contextlib
 import queue
 import threading
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
 from realtime.errors import UserError
 from realtime.outputs import midi_ports, midi_words
+from realtime.outputs.binding import Binding
 from realtime.outputs.midi_words import MidiAddress
 from realtime.outputs.output import Host, OutputPort, OutputSettings
 
 WAITING = 128
 """Actions that may wait to be carried out; more are dropped and counted, so that a flood cannot pile up."""
-
-
-@dataclass(frozen=True, slots=True)
-class Binding:
-    """What a key or knob does: a command with fixed parameters, and the one that takes the knob's value."""
-
-    method: str
-    params: tuple[tuple[str, Any], ...] = ()
-    takes: str = ""
-    low: float = 0.0
-    high: float = 1.0
-
-    @classmethod
-    def parse(cls, text: str) -> Binding:
-        """Read ``METHOD [NAME=VALUE …] [NAME=LOW..HIGH]``.
-
-        Examples: ``transport.tap``; ``transport.nudge ms=-10``; ``plugin.set plugin=bands parameter=gain
-        value=0..2`` (the knob runs from 0 to 2); ``transport.hold on=0..1``.
-
-        Raises
-        ------
-        UserError
-            Not of that form.
-        """
-        method, *words = text.split()
-        fixed: list[tuple[str, Any]] = []
-        takes, low, high = "", 0.0, 1.0
-        for word in words:
-            name, equals, value = word.partition("=")
-            if not equals or not name or not value:
-                raise UserError(f"MIDI binding '{text}': expected NAME=VALUE in place of '{word}'")
-            first, dots, second = value.partition("..")
-            if dots:
-                try:
-                    takes, low, high = name, float(first), float(second)
-                except ValueError:
-                    raise UserError(f"MIDI binding '{text}': '{value}' is not LOW..HIGH") from None
-            else:
-                fixed.append((name, _plain(value)))
-        return cls(method, tuple(fixed), takes, low, high)
-
-    def call(self, value: float) -> tuple[str, dict[str, Any]]:
-        """The command for a knob at `value` in [0, 1]."""
-        params = dict(self.params)
-        if self.takes:
-            scaled = self.low + (self.high - self.low) * value
-            params[self.takes] = scaled >= 0.5 if self.takes == "on" else scaled
-        return self.method, params
 
 
 class MidiInSettings(OutputSettings):
@@ -83,8 +35,6 @@ class MidiInSettings(OutputSettings):
         for address, action in bind.items():
             try:
                 midi_words.parse(address)
-                if not action.split():
-                    raise UserError(f"MIDI binding of '{address}' is empty")
                 Binding.parse(action)
             except UserError as e:
                 raise ValueError(str(e)) from e
@@ -186,15 +136,6 @@ class MidiInput(OutputPort):
             except Exception as e:  # a command that fails must not end the listening
                 self.status.errors += 1
                 self.status.message = f"{e.__class__.__name__}: {e}"
-
-
-def _plain(text: str) -> Any:
-    if text in ("true", "false"):
-        return text == "true"
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _shown(method: str, params: Mapping[str, Any]) -> str:

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.errors import UserError
+from realtime.outputs.binding import Binding
 from realtime.outputs.midi_clock import CLOCK, CONTINUE, POSITION, START, STOP, TICK, MidiClock, song_position
-from realtime.outputs.midi_in import Binding
 from realtime.outputs.midi_ports import PortName, match
 from realtime.outputs.midi_words import MidiAddress, decode, encode, parse
 from realtime.outputs.output import GridPoint
@@ -133,5 +133,5 @@ def test_bindings() -> None:
     assert (method, params) == ("plugin.set", {"plugin": "bands", "parameter": "gain", "value": 3.0})
     assert Binding.parse("transport.hold on=0..1").call(0.7) == ("transport.hold", {"on": True})
     for wrong in ("transport.nudge ms", "transport.nudge ms=a..b", "x ="):
-        with pytest.raises(UserError, match="MIDI binding"):
+        with pytest.raises(UserError, match="binding"):
             Binding.parse(wrong)
