@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,7 @@ class CCapture(Capture):
             self._copy = np.empty((4096, channels), np.float32)
             self._ended: Any = None
             self._full = False
+            self._room_at = time.monotonic()
             self._recording = self._stream.record_ringbuffer(self._ring)
             self._stream.start()
         except BaseException:
@@ -68,6 +70,8 @@ class CCapture(Capture):
             return self._copy[:0], 0, 0
         if waiting == self._size:
             self._full = True
+        elif not self._full and self._ended is None:
+            self._room_at = time.monotonic()
         lost = 0
         if self._full and waiting == 0 and not self._begin_again():
             self._full = False
@@ -94,7 +98,9 @@ class CCapture(Capture):
         seconds = self._recording.actual_time - self._ended.actual_time
         frames = round(seconds * self._rate) - int(self._ended.done_frames)
         self._ended = None
-        return max(0, frames)
+        # The stream's times may come from a clock that is set now and then; ours bounds what they say.
+        most = round((time.monotonic() - self._room_at) * self._rate)
+        return min(max(0, frames), most)
 
     def _close(self) -> None:
         self._stream.close()

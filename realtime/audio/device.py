@@ -83,13 +83,7 @@ class DeviceSource(Source):
         self._hopeless = False
         self.latency = self._stated_latency(self._capture)
         self.status.connected = True
-        self.status.message = (
-            ""
-            if self._capture.kind == "C callback" or self._python_callback
-            else (
-                "recording with a Python callback (rtmixer is missing); sound may be lost when the program is busy"
-            )
-        )
+        self.status.message = self._remark(self._capture)
 
     def read(self, most: int) -> Block | None:
         """What has arrived, at most `most` frames; a block of 0 frames if nothing. Never None.
@@ -167,6 +161,18 @@ class DeviceSource(Source):
             except UserError as e:
                 raise UserError(f"input '{device.name}' cannot be opened: {e}") from e
             return capture, device
+
+    def _remark(self, capture: Capture) -> str:
+        """What the user should know about how it is recorded."""
+        if capture.kind != "C callback" and not self._python_callback:
+            return (
+                "recording with a Python callback (rtmixer is missing); sound may be lost when the program is busy"
+            )
+        if self.channels < self.device.channels and not self._ask_channels:
+            return (
+                f"using channels 1 to {self.channels} of {self.device.channels}; [input] channels chooses others"
+            )
+        return ""
 
     def _stated_latency(self, capture: Capture) -> float:
         """PortAudio's figure if it can be true (JACK says 0), else one block."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.audio.devices import Device, describe, find_device
+from realtime.audio.device import DeviceSource
+from realtime.audio.devices import Device, describe, find_device, list_devices, measure_level
 from realtime.audio.pulse import parse_short, parse_sources
 from realtime.errors import UserError
 
@@ -75,6 +77,13 @@ def test_no_name_is_the_default_and_no_device_a_clear_error() -> None:
         find_device("", [])
 
 
+def test_without_portaudio_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "sounddevice", None)
+    for use in (list_devices, DeviceSource("x").open, lambda: measure_level("x")):
+        with pytest.raises(UserError, match=r"PortAudio cannot be loaded .* apt-get install libportaudio2"):
+            use()
+
+
 def test_an_unknown_name_shows_the_nearest() -> None:
     with pytest.raises(UserError, match="Scarlett"):
         find_device("ALSA: Scarlet 4i4", described(*CARDS))
@@ -100,6 +109,7 @@ def test_any_answer_of_the_server_is_survived(text: str) -> None:
     parse_short(text)
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.recursive(st.none() | st.text() | st.integers(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)))
 def test_any_json_is_survived(value: object) -> None:
     parse_sources(json.dumps(value))
