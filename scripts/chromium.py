@@ -141,7 +141,7 @@ class Browser:
         """Save a PNG of the page: all of it, or what fits on the screen."""
         if whole:
             size = self.do("Page.getLayoutMetrics")["cssContentSize"]
-            clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
+            clip = {"x": 0, "y": 0, "width": self._size[0], "height": size["height"], "scale": 1}
             data = self.do("Page.captureScreenshot", captureBeyondViewport=True, clip=clip)["data"]
         else:
             data = self.do("Page.captureScreenshot")["data"]

@@ -22,6 +22,7 @@ KINDS: Mapping[str, str] = {
     "midi": "realtime.outputs.midi:MidiOutput",
     "midi-in": "realtime.outputs.midi_in:MidiInput",
     "link": "realtime.outputs.link:LinkOutput",
+    "dmx": "realtime.outputs.dmx:DmxOutput",
     "os2l": "realtime.outputs.os2l:Os2lOutput",
 }
 """Kind → ``module:Class``; a module is imported when a preset asks for its kind."""

@@ -14,7 +14,7 @@ export class Lists {
       row.lamp.className = `lamp${failing ? " wrong" : o.sent > before ? " on" : ""}`;
       row.lamp.title = failing ? o.message : o.sent > before ? "sending" : "idle";
       set(row.name, `${o.name}${o.enabled === false ? " (off)" : ""}`);
-      set(row.detail, [`${o.kind}`, `${(o.sent || 0).toLocaleString("en")} sent`, o.dropped ? `${o.dropped} dropped` : "", o.errors ? `${o.errors} errors` : "", o.last || ""].filter(Boolean).join(" · "));
+      set(row.detail, [`${o.kind}`, `${(o.sent || 0).toLocaleString("en")} ${o.kind.endsWith("-in") ? "commands" : "sent"}`, o.dropped ? `${o.dropped} dropped` : "", o.errors ? `${o.errors} errors` : "", o.last || ""].filter(Boolean).join(" · "));
       set(row.fault, failing ? o.message : "");
       row.fault.hidden = !failing;
       if (document.activeElement !== row.offset) row.offset.value = o.offset_ms ?? 0;
@@ -34,8 +34,9 @@ export class Lists {
     row.offset.addEventListener("change", () => this.call("output.offset", { name, ms: Number(row.offset.value) || 0 }));
     row.test.addEventListener("click", () => this.call("output.test", { name }));
     row.toggle.addEventListener("click", () => this.call("output.enable", { name, on: row.toggle.getAttribute("aria-pressed") !== "true" }));
+    const late = o.kind.endsWith("-in") ? [] : [row.offset, make("small", { textContent: "ms" }), row.test]; // inputs send nothing
     row.element = make("li", {}, row.lamp, make("div", { className: "text" }, row.name, row.detail, row.fault),
-      make("div", { className: "side" }, row.offset, make("small", { textContent: "ms" }), row.test, row.toggle));
+      make("div", { className: "side" }, ...late, row.toggle));
     return row;
   }
 
