@@ -7,7 +7,7 @@ import numpy as np
 from models.training import fx
 from models.training import piece as pieces
 from models.training.compose.composer import STYLES, compose
-from models.training.labels import Labels, append, labels_of, times_of
+from models.training.labels import Labels, Row, append, labels_of, times_of
 from models.training.mix import RATE, Stage, mix
 from models.training.rng import chance, log_uniform, pick, stream
 
@@ -48,6 +48,7 @@ def cut(rng: np.random.Generator, seed: int, stage: Stage) -> tuple[np.ndarray, 
     audio: list[np.ndarray] = []
     labels: Labels = {}
     styles: list[str] = []
+    cuts: list[Row] = []
     licences: set[str] = set()
     instruments: set[str] = set()
     at = 0.0
@@ -57,6 +58,8 @@ def cut(rng: np.random.Generator, seed: int, stage: Stage) -> tuple[np.ndarray, 
         x, own, style, used, parts = _window(
             seed + 50_000_000 * (i + 1), source, stage, float(rng.uniform(15, 35)), rng
         )
+        if i:
+            cuts.append([at])
         x = x / np.float32(np.sqrt(np.mean(x**2)) + 1e-6) * np.float32(0.1 * 10 ** (rng.normal(0, 2) / 20))
         append(labels, own, at)
         audio.append(x)
@@ -69,6 +72,7 @@ def cut(rng: np.random.Generator, seed: int, stage: Stage) -> tuple[np.ndarray, 
         "instruments": sorted(instruments),
         "licences": sorted(licences),
     }
+    labels["cuts"] = cuts
     return np.concatenate(audio), labels, info
 
 

@@ -12,7 +12,7 @@ from models.training.score import Piece
 Row = list[object]
 Labels = dict[str, list[Row]]
 
-TIMED = {"beats": 1, "valid": 2, "drums": 1, "chords": 2, "key": 2, "sections": 1, "vocals": 2}
+TIMED = {"beats": 1, "valid": 2, "drums": 1, "chords": 2, "key": 2, "sections": 1, "vocals": 2, "cuts": 1}
 """Lists of labels and how many leading columns of their rows are instants in seconds."""
 
 

@@ -1,8 +1,9 @@
 """
 The DJ stress set: ``python -m models.training.stress --data TRAIN --out DIR``.
 
-What a DJ and a room do to a tracker, one condition at a time, with exact truth: ``COND__NAME.ogg`` and
-``COND__NAME.beats`` (``time<TAB>beat in bar``, 0 unknown). Seeds are 3 000 000 007 + 50 k: no training run uses
+What a DJ and a room do to a tracker, one condition at a time, with exact truth: ``audio/COND__NAME.ogg``,
+``truth/COND__NAME.beats`` (``time<TAB>beat in bar``, 0 unknown), for hard cuts ``truth/COND__NAME.cuts`` (seconds,
+one a line), and all labels in ``labels/COND__NAME.json``. Seeds are 3 000 000 007 + 50 k: no training run uses
 them, and as validation seeds they draw only held-out songs and drummers.
 """
 
@@ -175,13 +176,21 @@ CONDITIONS: dict[str, Maker] = {
 
 def write(folder: Path, name: str, rendered: Rendered) -> None:
     """Sound as Ogg Vorbis, truth as text, everything known as JSON."""
-    with soundfile.SoundFile(folder / f"{name}.ogg", "w", RATE, 1, format="OGG", subtype="VORBIS") as file:
+    for part in ("audio", "truth", "labels"):
+        (folder / part).mkdir(parents=True, exist_ok=True)
+    with soundfile.SoundFile(
+        folder / "audio" / f"{name}.ogg", "w", RATE, 1, format="OGG", subtype="VORBIS"
+    ) as file:
         for at in range(0, len(rendered.audio), RATE):
             file.write(rendered.audio[at : at + RATE])
     beats = rendered.labels["beats"]
     assert isinstance(beats, list)
-    (folder / f"{name}.beats").write_text("".join(f"{row[0]:.5f}\t{row[1]}\n" for row in beats))
-    (folder / f"{name}.json").write_text(json.dumps(rendered.labels, separators=(",", ":")))
+    truth = folder / "truth"
+    (truth / f"{name}.beats").write_text("".join(f"{row[0]:.5f}\t{row[1]}\n" for row in beats))
+    cuts = rendered.labels.get("cuts")
+    if isinstance(cuts, list) and cuts:
+        (truth / f"{name}.cuts").write_text("".join(f"{row[0]:.5f}\n" for row in cuts))
+    (folder / "labels" / f"{name}.json").write_text(json.dumps(rendered.labels, separators=(",", ":")))
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -14,6 +14,7 @@ from models.training.compose import (
     styles_break,
     styles_club,
     styles_game,
+    styles_lessons,
     styles_metre,
     styles_more,
     styles_urban,
@@ -22,7 +23,7 @@ from models.training.compose import (
 from models.training.compose.harmony import Chord, Key, progression
 from models.training.compose.structure import Section, fixed, plan
 from models.training.compose.style import Style
-from models.training.compose.tempo import curve
+from models.training.compose.tempo import curve, loosened
 from models.training.compose.variety import crossed, random_drums
 from models.training.rng import chance, log_uniform, pick
 from models.training.score import Effect, Hit, Note, Piece, Track, tempo_map
@@ -36,6 +37,7 @@ FAMILIES = (
     styles_metre,
     styles_game,
     styles_more,
+    styles_lessons,
 )
 STYLES: dict[str, Style] = {style.name: style for family in FAMILIES for style in family.STYLES}
 
@@ -91,6 +93,8 @@ def compose(
     borders = [bars[s.bar][0] for s in sections]
     drift = style.drift if chance(rng, 0.75) else 0.0
     times = tempo_map(curve(rng, tempo, total, drift * float(rng.uniform(0.3, 1.5)), borders, steady))
+    if drift and not steady and chance(rng, 0.6):
+        times = loosened(rng, times)
     key = Key(int(rng.integers(12)), chance(rng, style.minor))
     per_beat = 3 if style.compound else 4
     swing = float(rng.uniform(*style.swing)) if chance(rng, 0.6) else 0.0
@@ -255,7 +259,7 @@ def _transitions(
     if section.kind == "build" and section.parts["snare"]:
         piece.hits = [h for h in piece.hits if h.beat < start or h.voice not in ("snare", "clap")]
         piece.hits += parts.build_roll(rng, start, end)
-    elif drums_on and chance(rng, 0.6):
+    elif drums_on and chance(rng, 0.2 if frame.style.plan == "layers" else 0.6):
         begin = end - pick(rng, (1, 2, min(2, last[1]), last[1]))
         keep = chance(rng, 0.3)
         piece.hits = [h for h in piece.hits if h.beat < begin or (keep and parts.GROUP.get(h.voice) == "kick")]

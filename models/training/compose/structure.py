@@ -95,7 +95,11 @@ def plan(rng: np.random.Generator, name: str, bars: int, missing: frozenset[str]
     missing : frozenset of str
         Parts that this piece does not have at all.
     """
+    if name == "layers" or (name in ("club", "epic", "game") and chance(rng, 0.2)):
+        return layers(rng, bars, missing)
     kinds = pick(rng, PLANS[name])
+    if name != "ambient" and chance(rng, 0.12):
+        kinds = ("beatless", *kinds)
     start = int(rng.integers(len(kinds))) if chance(rng, 0.5) else 0
     lengths = pick(rng, ((4, 8), (8,), (8, 16), (4,), (4, 8, 12), (6, 8, 7)), (4, 4, 2, 2, 1, 0.6))
     sections: list[Section] = []
@@ -119,6 +123,49 @@ def plan(rng: np.random.Generator, name: str, bars: int, missing: frozenset[str]
         longest = max(range(len(sections)), key=lambda i: sections[i].bars)
         parts = dict(sections[longest].parts, hats=True, kick="kick" not in missing, snare="snare" not in missing)
         sections[longest] = replace(sections[longest], parts=parts)
+    return sections
+
+
+def layers(rng: np.random.Generator, bars: int, missing: frozenset[str]) -> list[Section]:
+    """
+    Loop music: blocks of 2, 4, 8 or 16 bars, in each of which one or two parts enter or leave.
+
+    The bar is told by these entries as much as by anything else.
+    """
+    usual = [p for p in PARTS if p not in missing]
+    size = pick(rng, (2, 4, 4, 8, 8, 16))
+    first = pick(
+        rng,
+        (
+            ("kick",),
+            ("chords",),
+            ("bass",),
+            ("lead",),
+            ("pad",),
+            ("hats",),
+            ("kick", "bass"),
+            ("kick", "snare", "hats"),
+        ),
+    )
+    on = {p: p in first and p not in missing for p in PARTS}
+    if not any(on.values()):
+        on[pick(rng, usual or ["chords"])] = True
+    sections, at = [], 0
+    while at < bars:
+        length = min(size, bars - at)
+        sections.append(Section(at, length, "groove" if on["kick"] or on["snare"] else "breakdown", dict(on)))
+        at += length
+        off = [p for p in usual if not on[p]]
+        playing = [p for p in usual if on[p]]
+        for _ in range(pick(rng, (1, 1, 2))):
+            if off and (len(playing) < 3 or chance(rng, 0.65)):
+                on[pick(rng, off)] = True
+            elif len(playing) > 1:
+                on[pick(rng, playing)] = False
+        if chance(rng, 0.08):
+            on = {p: p in usual and chance(rng, 0.75) for p in PARTS}
+        if not any(on.values()):
+            on[pick(rng, usual or ["chords"])] = True
     return sections
 
 

@@ -51,3 +51,14 @@ def curve(
     elif kind == "sway":
         tempo *= 1 + rng.uniform(0.01, 0.06) * np.sin(np.arange(len(tempo)) * 2 * np.pi / rng.uniform(16, 80))
     return np.clip(tempo, bpm * 0.6, bpm * 1.6)
+
+
+def loosened(rng: np.random.Generator, times: np.ndarray) -> np.ndarray:
+    """
+    Beats of players who do not keep a grid: each beat early or late by some milliseconds, for all parts alike.
+
+    Annotators of real bands mark what the drummer plays, so the labels move with it.
+    """
+    sigma = float(rng.uniform(0.002, 0.015))
+    limit = 0.12 * float(np.min(np.diff(times)))
+    return times + np.clip(rng.normal(0, sigma, len(times)), -limit, limit)
