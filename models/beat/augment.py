@@ -9,10 +9,14 @@ import numpy.typing as npt
 import torch
 
 from models.beat.features import FPS, LABEL_DELAY, LONG, SHORT, SIZE
-from models.beat.targets import Targets, build
+from models.beat.targets import IGNORE, Targets, build
 from models.training.dataset import Piece, cached_pieces, is_validation
 
 F32 = npt.NDArray[np.float32]
+PLAY_ON_ONE = 0.3
+"""Share of sequences that begin on a downbeat, mostly after silence: most music that is started does."""
+BLANK = Targets(0, 0, 0, 0, IGNORE, IGNORE, 1)
+"""Targets of silence."""
 
 
 class Sampler:
@@ -74,8 +78,11 @@ class Sampler:
         features = np.load(path, mmap_mode="r")
         need = int(frames * stretch) + 2
         start = int(rng.integers(max(1, len(features) - need + 1)))
+        silence = 0
         if rng.random() < 0.1:
             start = 0  # how pieces begin is worth hearing too
+        elif augment and rng.random() < PLAY_ON_ONE:
+            start, silence = self._play_on_one(rng, piece, len(features) - need, start)
         source = np.asarray(features[start : start + need], np.float32)
         where = np.arange(frames) * stretch
         x = np.zeros((frames, SIZE), np.float32)
@@ -89,7 +96,25 @@ class Sampler:
         # the frame's end in the piece's own time; the label delay is of the network's time, hence stretched
         times = (start + 1 + where) / FPS - LABEL_DELAY * stretch
         t = build(times, piece.beats, piece.valid)
-        return x, t._replace(tempo=(t.tempo * stretch).astype(np.float32), weight=t.weight * fits)
+        t = t._replace(tempo=(t.tempo * stretch).astype(np.float32), weight=t.weight * fits)
+        silence = min(silence, frames // 2)
+        return _after_silence(x, t, silence) if silence else (x, t)
+
+    @staticmethod
+    def _play_on_one(rng: np.random.Generator, piece: Piece, latest: int, start: int) -> tuple[int, int]:
+        """First frame at a downbeat, and frames of silence before: somebody pressed play, or cut on the one."""
+        ones = np.ceil(piece.beats[piece.beats[:, 1] == 1, 0] * FPS).astype(int)
+        ones = ones[(ones >= 0) & (ones < latest)]
+        if not len(ones):
+            return start, 0
+        return int(ones[rng.integers(len(ones))]), int(rng.integers(0, 75))
+
+
+def _after_silence(x: F32, t: Targets, silence: int) -> tuple[F32, Targets]:
+    """The same sequence, later by `silence` frames in which nothing sounds and there is no beat."""
+    x = np.concatenate([np.zeros((silence, x.shape[1]), np.float32), x[:-silence]])
+    columns = [np.concatenate([np.full(silence, blank, c.dtype), c[:-silence]]) for c, blank in zip(t, BLANK)]
+    return x, Targets(*columns)
 
 
 def vary(x: F32, rng: np.random.Generator) -> F32:
@@ -124,14 +149,14 @@ def _curve(rng: np.random.Generator) -> npt.NDArray[np.float64]:
 def _mask_bands(y: F32, rng: np.random.Generator) -> None:
     low = float(np.exp(rng.uniform(np.log(40), np.log(8000))))
     high = low * float(rng.uniform(1.1, 2.5))
-    y[:, (CENTRES > low) & (CENTRES < high)] = 0
+    y[:, (low < CENTRES) & (high > CENTRES)] = 0
 
 
 def _centres() -> npt.NDArray[np.float64]:
     out = []
     for spec in (SHORT, LONG):
-        mel = np.linspace(2595 * np.log10(1 + spec.fmin / 700), 2595 * np.log10(1 + spec.fmax / 700), spec.bands + 2)
-        out.append((700 * (10 ** (mel / 2595) - 1))[1:-1])
+        low, high = (2595 * np.log10(1 + f / 700) for f in (spec.fmin, spec.fmax))
+        out.append((700 * (10 ** (np.linspace(low, high, spec.bands + 2) / 2595) - 1))[1:-1])
     return np.concatenate(out)
 
 

@@ -45,7 +45,8 @@ class FilterConfig:
     metre_change : float
         Probability per bar of another metre.
     evidence : tuple of float
-        Exponents of the likelihood ratio at the positions before, at and after the beat.
+        Exponents of the likelihood ratio at the positions before, at and after the beat; with 20 ms between
+        frames a state is seen either once at the middle one or twice, at the outer two.
     beat_prior, downbeat_prior : float
         Class priors that the network's probabilities are divided by.
     octave_centre, octave_width : float
@@ -58,7 +59,7 @@ class FilterConfig:
     spread: float = 100.0
     restart: float = 1e-5
     metre_change: float = 1e-3
-    evidence: tuple[float, float, float] = (0.5, 1.0, 0.5)
+    evidence: tuple[float, float, float] = (1.0, 2.0, 1.0)
     beat_prior: float = 0.10
     downbeat_prior: float = 0.27
     downbeat_weight: float = 1.0
@@ -69,7 +70,7 @@ class FilterConfig:
 
 def intervals(low: float, high: float, ratio: float = 0.012) -> I64:
     """Beat periods in positions: all whole ones, thinned where they lie closer than `ratio`."""
-    out = [int(round(60 / high / STEP))]
+    out = [round(60 / high / STEP)]
     while True:
         following = max(out[-1] + 1, int(np.ceil(out[-1] * (1 + ratio))))
         if following > round(60 / low / STEP):
@@ -158,9 +159,9 @@ class BarPointer:
         crossing = self.offsets + heads
         self.belief[crossing] = self._change.T @ (self.belief[crossing] @ self._succession)
 
-    def coast(self, tempo: float) -> None:
-        """Move on by 10 ms at `tempo` without any doubt growing: every chain turns at that one speed."""
-        self._odd += self.periods * (tempo * STEP / 60.0)
+    def coast(self, tempo: float, steps: int = 1) -> None:
+        """Move on by `steps` at `tempo` without any doubt growing: every chain turns at that one speed."""
+        self._odd += self.periods * (tempo * steps * STEP / 60.0)
         while (due := np.flatnonzero(self._odd >= 1.0)).size:
             self._odd[due] -= 1.0
             heads = self.heads[due] - 1
@@ -169,7 +170,11 @@ class BarPointer:
             crossing = self.offsets[due] + heads
             self.belief[crossing] = self.belief[crossing] @ self._succession
 
-    def observe(self, beat: float, downbeat: float, weight: float = 1.0) -> None:
+    def weigh(self, tempo: npt.NDArray[np.floating]) -> None:
+        """Multiply every chain by what is thought of its tempo, shape ``(tempi,)``."""
+        self.belief *= tempo[self.chain, None].astype(np.float32)
+
+    def observe(self, beat: float, downbeat: float, bar: F64 | float = 1.0, weight: float = 1.0) -> None:
         """Take what the network says about this instant.
 
         Parameters
@@ -178,6 +183,8 @@ class BarPointer:
             Probability of a beat here.
         downbeat : float
             Probability that it is a downbeat if it is a beat.
+        bar : ndarray, shape (beats,), or 1
+            Likelihood of each beat of each metre, if a beat is here.
         weight : float
             Exponent, 0 … 1: how far to believe it.
         """
@@ -187,7 +194,7 @@ class BarPointer:
         # away from beats the second answer means nothing, so it fades with the first
         q = min(max(downbeat, 0.02), 0.98) * beat + c.downbeat_prior * (1 - beat)
         p = c.downbeat_prior
-        share = np.where(self._first > 0, q / p, (1 - q) / (1 - p)) ** c.downbeat_weight
+        share = np.where(self._first > 0, q / p, (1 - q) / (1 - p)) ** c.downbeat_weight * bar
         ratio = (odds * share[None, :]) ** (weight * self._exponents)
         slots = self.heads[None, :] + self._near
         slots -= (slots >= self.periods) * self.periods

@@ -1,8 +1,10 @@
 """``sidechain bench beat DIR``: our tracker and its rivals on recordings with known beats, by one scorer.
 
-DIR holds ``audio/NAME.*``, ``truth/NAME.beats`` and, optionally, ``rivals/TRACKER/NAME.beats``. A NAME of the form
-``SET__TRACK`` is grouped under SET. Ours is run as the host runs it: plugin, then transport; a beat counts as sent
-at the later of its time and its commitment.
+DIR holds ``audio/NAME.*``, ``truth/NAME.beats`` and, optionally, ``rivals/TRACKER/NAME.beats``; or, as the stress
+set is rendered, ``NAME.ogg`` beside ``NAME.beats`` and ``NAME.json``. A NAME of the form ``SET__TRACK`` is grouped
+under SET. Cuts for the relock time come from ``truth/NAME.cuts`` (one time a line) or the spans in ``NAME.json``.
+Ours is run as the host runs it, plugin, then transport; a beat counts as sent at the later of its time and its
+commitment.
 
     python -m models.beat.bench DIR [--per-track] [--json FILE]
 """
@@ -35,6 +37,7 @@ F64 = npt.NDArray[np.float64]
 Scores = dict[str, dict[str, float]]
 SHOWN = ("F70", "F70e", "F25e", "CMLt", "AMLt", "DB70", "Acc1", "Acc2", "Foct", "Foff", "lock", "biase")
 OURS = "sidechain"
+SOUND = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"}
 
 
 def load_sound(path: Path) -> F32:
@@ -91,17 +94,57 @@ def relock_times(truth: F64, found: F64, cuts: F64, run: int = 4) -> list[float]
     return out
 
 
-def _score(folder: Path, names: list[str], estimate: Callable[[str], F64]) -> Scores:
+class Recordings:
+    """Where a folder keeps its sound, truth and rivals.
+
+    Raises
+    ------
+    UserError
+        If there is no truth, or a truth has no sound.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.truth = folder / "truth" if (folder / "truth").is_dir() else folder
+        audio = folder / "audio" if (folder / "audio").is_dir() else folder
+        self.names = sorted(p.stem for p in self.truth.glob("*.beats"))
+        if not self.names:
+            raise UserError(f"{folder}: no truth; it must hold audio/, truth/NAME.beats and, optionally, rivals/")
+        found = {p.stem: p for p in audio.iterdir() if p.suffix.lower() in SOUND}
+        missing = [n for n in self.names if n not in found]
+        if missing:
+            raise UserError(f"{audio}: no sound for {missing[0]}; put it beside the others")
+        self.sounds = found
+        rivals = folder / "rivals"
+        self.rivals = sorted(p for p in rivals.iterdir() if p.is_dir()) if rivals.is_dir() else []
+        self.sets: dict[str, list[str]] = {}
+        for n in self.names:
+            self.sets.setdefault(n.split("__")[0] if "__" in n else "-", []).append(n)
+
+    def beats(self, name: str) -> F64:
+        """Truth of a recording: rows of time and beat in bar."""
+        return scoring.load_beats(self.truth / f"{name}.beats", 2)
+
+    def cuts(self, name: str) -> F64:
+        """Times in s at which another piece begins."""
+        written = self.truth / f"{name}.cuts"
+        if written.exists():
+            return scoring.load_beats(written, 1)[:, 0]
+        told = self.truth / f"{name}.json"
+        spans = json.loads(told.read_text()).get("valid", []) if told.exists() else []
+        return np.array([start for start, _ in spans[1:]])
+
+
+def _score(recordings: Recordings, estimate: Callable[[str], F64]) -> Scores:
     out: Scores = {}
-    for name in names:
-        truth, found = scoring.load_beats(folder / "truth" / f"{name}.beats", 2), estimate(name)
-        out[name] = scoring.score_track(truth, found)
-        right = out[name]
-        right["octave"] = float(right["Acc1"] == 0 and right["Acc2"] == 1)
-        right["offbeat"] = float(right["Foff"] > max(0.5, right["F70"]))
-        cuts = folder / "truth" / f"{name}.cuts"
-        times = relock_times(truth, found, scoring.load_beats(cuts, 1)[:, 0]) if cuts.exists() else []
-        right["relock"] = float(np.mean(times)) if times else float("nan")
+    for name in recordings.names:
+        truth, found = recordings.beats(name), estimate(name)
+        one = out[name] = scoring.score_track(truth, found)
+        one["octave"] = float(one["Acc1"] == 0 and one["Acc2"] == 1)
+        one["offbeat"] = float(one["Foff"] > max(0.5, one["F70"]))
+        cuts = recordings.cuts(name)
+        times = relock_times(truth, found, cuts) if len(cuts) else []
+        one["relock"] = float(np.mean(times)) if times else float("nan")
     return out
 
 
@@ -114,14 +157,15 @@ def _average(scores: Scores, names: list[str]) -> dict[str, float]:
 
 
 COLUMNS = (*SHOWN, "octave", "offbeat", "relock")
+FORMS = {"lock": "{:.1f}", "relock": "{:.1f}", "biase": "{:+.0f}"}
 
 
 def _row(label: str, values: dict[str, float]) -> str:
     cells = []
     for k in COLUMNS:
         v = values[k]
-        form = "-" if np.isnan(v) else f"{v:.1f}" if k in ("lock", "relock") else f"{v:+.0f}" if k == "biase" else f"{v:.3f}"
-        cells.append(f"{form:>7}")
+        form = FORMS.get(k, "{:.3f}").format(v)
+        cells.append(f"{'-' if np.isnan(v) else form:>8}")
     return f"{label:<34}" + "".join(cells)
 
 
@@ -137,25 +181,26 @@ def run(
 ) -> dict[str, object]:
     """Score our tracker and the stored estimates of others; print the table; return all numbers.
 
-    Raises
-    ------
-    UserError
-        If the folder has no truth, or a truth has no sound.
+    Parameters
+    ----------
+    folder : Path
+        See :class:`Recordings`, whose errors pass through.
+    json_path : Path, optional
+        All numbers, also per track, go there.
+    through_transport : bool
+        Score what the host's transport sends, as a live run would; else the decoder's own predictions.
+    write : Path, optional
+        Folder for our estimates as ``.beats`` files.
     """
-    names = sorted(p.stem for p in (folder / "truth").glob("*.beats"))
-    if not names:
-        raise UserError(f"{folder}: no truth/*.beats; the folder must hold audio/, truth/ and, optionally, rivals/")
-    sounds = {p.stem: p for p in (folder / "audio").iterdir()} if (folder / "audio").is_dir() else {}
-    missing = [n for n in names if n not in sounds]
-    if missing:
-        raise UserError(f"{folder}/audio: no sound for {missing[0]}; put it beside the others")
+    recordings = Recordings(folder)
+    names, sets = recordings.names, recordings.sets
     settings = TransportSettings(send_unlocked=True) if through_transport else None
     tracker = Tracker(weights, config)
     spent = length = 0.0
 
     def ours(name: str) -> F64:
         nonlocal spent, length
-        sound = load_sound(sounds[name])
+        sound = load_sound(recordings.sounds[name])
         found, seconds = track(sound, tracker, settings)
         spent, length = spent + seconds, length + len(sound) / SAMPLE_RATE
         if write:
@@ -171,14 +216,10 @@ def run(
 
         return load
 
-    scores = {OURS: _score(folder, names, ours)}
-    if (folder / "rivals").is_dir():
-        for rival in sorted((folder / "rivals").iterdir()):
-            scores[rival.name] = _score(folder, names, stored(rival))
-    sets: dict[str, list[str]] = {}
-    for n in names:
-        sets.setdefault(n.split("__")[0] if "__" in n else "-", []).append(n)
-    say(f"{'':<34}" + "".join(f"{c:>7}" for c in COLUMNS))
+    scores = {OURS: _score(recordings, ours)}
+    for rival in recordings.rivals:
+        scores[rival.name] = _score(recordings, stored(rival))
+    say(f"{'':<34}" + "".join(f"{c:>8}" for c in COLUMNS))
     if per_track:
         for n in names:
             say(_row(n[:33], scores[OURS][n]))
@@ -188,7 +229,7 @@ def run(
                 say(_row(f"{label} ({len(members)}) {who}"[:33], _average(scores[who], members)))
     intervals = _intervals(scores, names, say)
     rtf = spent / length
-    say(f"real-time factor {rtf:.4f} ({1e6 * spent / length * HOP / SAMPLE_RATE:.0f} us per 20 ms frame, one thread)")
+    say(f"real-time factor {rtf:.4f} ({1e6 * rtf * HOP / SAMPLE_RATE:.0f} us per 20 ms frame, one thread)")
     result: dict[str, object] = {
         "means": {w: {s: _average(scores[w], m) for s, m in {**sets, "ALL": names}.items()} for w in scores},
         "tracks": scores,

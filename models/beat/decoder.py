@@ -16,11 +16,16 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.barpointer import CENTRE, STEP, BarPointer, F32, F64, FilterConfig
+from models.beat.barpointer import CENTRE, F32, F64, STEP, BarPointer, FilterConfig
 from models.beat.features import FPS, LABEL_DELAY
+from models.beat.targets import PHASE_BINS, TEMPO_BINS, tempo_position
 from realtime.musical import BeatObservation
 
+Probabilities = npt.NDArray[np.floating]
 HOP = 1.0 / FPS
+STEPS = round(HOP / STEP)
+TEMPO_EVERY = 5
+"""Frames between two uses of the network's tempo, which hardly changes from one to the next."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,8 @@ class DecoderConfig:
         Seconds over which that maximum fades to a third.
     offset : float
         Seconds added to every predicted instant: what is left of the network's systematic error.
+    tempo_weight, phase_weight : float
+        Exponents, per frame and per observation, of the network's tempo and position in the bar.
     """
 
     filter: FilterConfig = field(default_factory=FilterConfig)
@@ -56,6 +63,18 @@ class DecoderConfig:
     certain: float = 0.4
     memory: float = 1.2
     offset: float = 0.0
+    tempo_weight: float = 0.03
+    phase_weight: float = 0.8
+
+
+def _bar_bins(metres: tuple[int, ...]) -> F64:
+    """``(bins, beats)``: how much each bin of the bar says for each beat; a uniform bar gives 0.75 each."""
+    out = []
+    for metre in metres:
+        for k in range(metre):
+            distance = np.abs((np.arange(PHASE_BINS) - k * PHASE_BINS / metre + 8) % PHASE_BINS - 8)
+            out.append(np.clip(2.0 - distance, 0.0, 1.0) * 4.0)
+    return np.array(out).T
 
 
 class PredictedBeat(NamedTuple):
@@ -111,6 +130,8 @@ class BeatDecoder:
     def __init__(self, config: DecoderConfig | None = None) -> None:
         self.config = config or DecoderConfig()
         self.filter = BarPointer(self.config.filter)
+        self._bar_bins = _bar_bins(self.config.filter.metres)
+        self._axis = tempo_position(self.filter.tempi.astype(np.float32))
         self.reset()
 
     def reset(self) -> None:
@@ -123,16 +144,22 @@ class BeatDecoder:
         self.downbeat_confidence = 0.0
         self.relocated = False
         self.reading: Reading | None = None
-        self._pulse = (0.0, 0.0)
         self._activity = 0.0
         self._chain = -1
         self._mode = 0.0
         self._last = -np.inf
+        self._frame = 0
         self._index = 0
         self._loudest = 0.0
         self._recent: deque[tuple[int, float]] = deque(maxlen=17)
 
-    def step(self, pulse: npt.NDArray[np.floating], end: float) -> PredictedBeat | None:
+    def step(
+        self,
+        pulse: Probabilities,
+        end: float,
+        tempo: Probabilities | None = None,
+        phase: Probabilities | None = None,
+    ) -> PredictedBeat | None:
         """Take one frame.
 
         Parameters
@@ -141,6 +168,10 @@ class BeatDecoder:
             Probability of a beat; probability of a downbeat if it is one.
         end : float
             Stream seconds of the end of the frame.
+        tempo : ndarray, shape (48,), optional
+            Probability of tempi, on the axis of :func:`models.beat.targets.tempo_position`.
+        phase : ndarray, shape (16,), optional
+            Probability of positions in the bar.
         """
         beat, downbeat = float(pulse[0]), float(pulse[1])
         c, f = self.config, self.filter
@@ -149,19 +180,25 @@ class BeatDecoder:
         self.coasting = self._activity < (c.lively if self.coasting else c.quiet)
         # that there is no beat says something only while there are beats at all
         faith = min(1.0, max(0.0, (self._activity - c.quiet) / (c.certain - c.quiet)))
-        before = self._pulse
-        self._pulse = (beat, downbeat)
-        halves = ((0.5 * (before[0] + beat), 0.5 * (before[1] + downbeat)), (beat, downbeat))
-        for a, q in halves:
-            if self.coasting:
-                f.coast(self.tempo)
-            else:
+        if self.coasting:
+            f.coast(self.tempo, STEPS)
+        else:
+            for _ in range(STEPS):
                 f.advance()
-                f.observe(a, q, faith if a < c.filter.beat_prior else 1.0)
+            bar = 1.0 if phase is None else self._bar_likelihood(phase)
+            f.observe(beat, downbeat, bar, faith if beat < c.filter.beat_prior else 1.0)
         if not self.coasting:
+            self._frame += 1
+            if tempo is not None and self._frame % TEMPO_EVERY == 0:
+                likely = np.interp(self._axis, np.arange(TEMPO_BINS), tempo) + 0.5 / TEMPO_BINS
+                f.weigh((likely * TEMPO_BINS) ** (c.tempo_weight * TEMPO_EVERY))
             f.normalise()
         self.reading = self._read(end - LABEL_DELAY + c.offset)
         return self._emit(self.reading, end)
+
+    def _bar_likelihood(self, phase: Probabilities) -> F64:
+        """Of each beat of each metre, from the network's idea of the position in the bar."""
+        return (phase @ self._bar_bins + 0.1) ** self.config.phase_weight
 
     def observation(self) -> BeatObservation:
         """The belief after the last frame, in the form the host's transport takes."""

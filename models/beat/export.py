@@ -1,6 +1,6 @@
 """The beat network as ONNX: one frame and the states in, probabilities and the new states out.
 
-    python -m models.beat.export OUT.onnx RUN/final.pt [RUN2/final.pt …]      # several: weights averaged
+python -m models.beat.export OUT.onnx RUN/final.pt [RUN2/final.pt …]  # several: weights averaged
 """
 
 from __future__ import annotations

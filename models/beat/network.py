@@ -59,7 +59,7 @@ class _Gru(nn.Module):
     def __init__(self, config: NetConfig) -> None:
         super().__init__()
         self.shape = (config.layers, config.hidden)
-        self.gru = nn.GRU(config.front, config.hidden, config.layers, dropout=config.dropout)
+        self.gru = nn.GRU(config.front, config.hidden, config.layers)
 
     def forward(self, x: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         return self.gru(x, state)
@@ -122,7 +122,7 @@ class _Ssm(nn.Module):
 
 
 class _Tcn(nn.Module):
-    """Dilated causal convolutions, dilation doubling; state: the past of every layer, ``(total, batch, hidden)``."""
+    """Dilated causal convolutions, dilation doubling; state: every layer's past, ``(total, batch, hidden)``."""
 
     def __init__(self, config: NetConfig, kernel: int = 3) -> None:
         super().__init__()
@@ -169,7 +169,9 @@ class BeatNet(nn.Module):
         core = torch.zeros(self.core.shape[0], batch, self.core.shape[1])
         return torch.zeros(1, batch, SIZE), past, core
 
-    def forward(self, x: Tensor, states: tuple[Tensor, Tensor, Tensor]) -> tuple[Heads, tuple[Tensor, Tensor, Tensor]]:
+    def forward(
+        self, x: Tensor, states: tuple[Tensor, Tensor, Tensor]
+    ) -> tuple[Heads, tuple[Tensor, Tensor, Tensor]]:
         """Run on.
 
         Parameters

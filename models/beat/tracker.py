@@ -11,7 +11,7 @@ import numpy as np
 import onnxruntime
 
 from models.beat.decoder import BeatDecoder, DecoderConfig, PredictedBeat
-from models.beat.features import SIZE, F32, Features
+from models.beat.features import F32, SIZE, Features
 from realtime.errors import UserError
 
 WEIGHTS = Path(__file__).with_name("beat.onnx")
@@ -95,5 +95,5 @@ class Tracker:
 
     def step(self, block: F32, end: float) -> PredictedBeat | None:
         """Take the newest 4096 samples, which end at stream second `end`; once per 480 samples."""
-        self.pulse, *_ = self.network.step(self.features.frame(block))
-        return self.decoder.step(self.pulse, end)
+        self.pulse, tempo, phase, _ = self.network.step(self.features.frame(block))
+        return self.decoder.step(self.pulse, end, tempo, phase)

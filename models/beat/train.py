@@ -27,7 +27,7 @@ from models.beat.targets import IGNORE, TEMPO_BINS, Targets, tempo_position
 from models.training import loop
 from models.training.dataset import cache_features
 
-WEIGHTS = {"beat": 1.0, "downbeat": 0.25, "tempo": 0.03, "phase": 0.05, "metre": 0.02}
+WEIGHTS = {"beat": 1.0, "downbeat": 0.5, "tempo": 0.03, "phase": 0.1, "metre": 0.02}
 """Of the terms of the loss. The beat term is a mean over all frames and so is small; the rest are scaled to it."""
 
 

@@ -112,9 +112,8 @@ def test_nothing_heard_nothing_sent():
 def test_two_runs_and_a_run_after_reset_are_equal():
     answers = pulses(grid(133, 10), 10)
     first, decoder = decode(answers)
-    again = [
-        decoder.step(a, (k + 1) / FPS) for k, a in enumerate(answers) if not k and decoder.reset() is None or k
-    ]
+    decoder.reset()
+    again = [decoder.step(answer, (k + 1) / FPS) for k, answer in enumerate(answers)]
     assert first == [b for b in again if b]
     assert first == decode(answers)[0]
 

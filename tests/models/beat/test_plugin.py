@@ -1,0 +1,109 @@
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from models.beat.features import HOP, SAMPLE_RATE, SIZE, WINDOW, Features
+from models.beat.plugin import Beat
+from models.beat.tracker import WEIGHTS, Network, open_session
+from models.dsp.offline import drive, prepared
+from realtime.errors import UserError
+
+
+def clicks(seconds: float, bpm: float = 120.0, seed: int = 0) -> np.ndarray:
+    """A kick on every beat and hats between, loud and plain."""
+    rng = np.random.default_rng(seed)
+    n = int(seconds * SAMPLE_RATE)
+    out = 0.002 * rng.standard_normal(n)
+    t = np.arange(int(0.12 * SAMPLE_RATE)) / SAMPLE_RATE
+    kick = np.sin(2 * np.pi * (50 * t + 4 * (1 - np.exp(-40 * t)))) * np.exp(-25 * t)
+    hat = 0.2 * rng.standard_normal(len(t)) * np.exp(-80 * t)
+    for k, at in enumerate(np.arange(0.25, seconds - 0.2, 30.0 / bpm)):
+        i = int(at * SAMPLE_RATE)
+        out[i : i + len(t)] += hat if k % 2 else kick
+    return (0.5 * out).astype(np.float32)
+
+
+def _observations(found):
+    return [(time, f.value) for time, f in found if f.output == "pulse"]
+
+
+def test_a_plain_beat_is_followed():
+    found = _observations(drive(prepared(Beat), clicks(12)))
+    last = found[-1][1]
+    assert min(abs(last.tempo - bpm) for bpm in (60, 120, 240)) < 1.5
+    assert last.evidence
+    assert last.confidence > 0.5
+
+
+def test_every_hop_gives_one_observation_about_sound_that_was_heard():
+    found = _observations(drive(prepared(Beat), clicks(3)))
+    assert len(found) == 3 * SAMPLE_RATE // HOP
+    for end, o in found:
+        assert o.time <= end
+        assert 0 <= o.phase < 1
+        assert 0 <= o.confidence <= 1
+        assert 0 <= o.downbeat_confidence <= 1
+        assert o.beat_in_bar <= o.beats_per_bar
+
+
+def test_reset_equals_a_new_instance_and_two_instances_do_not_meet():
+    first, second = prepared(Beat), prepared(Beat)
+    sound, other = clicks(4), clicks(4, 140, 1)
+    expected = drive(first, sound)
+    drive(second, other)
+    second.reset()
+    assert drive(second, sound) == expected
+
+
+def test_what_comes_later_changes_nothing_before():
+    sound = clicks(6)
+    whole, part = drive(prepared(Beat), sound), drive(prepared(Beat), sound[: 3 * SAMPLE_RATE])
+    assert whole[: len(part)] == part
+
+
+@pytest.mark.parametrize("level", [0.0, 1e-6, 30.0])
+def test_silence_whisper_and_overload_stay_finite(level):
+    sound = level * np.random.default_rng(0).standard_normal(2 * SAMPLE_RATE)
+    for _, o in _observations(drive(prepared(Beat), sound)):
+        assert np.isfinite([o.time, o.tempo, o.phase, o.confidence]).all()
+
+
+def test_the_tempo_window_is_kept():
+    plugin = prepared(Beat, low_bpm=60, high_bpm=100)
+    assert 59 <= _observations(drive(plugin, clicks(10)))[-1][1].tempo <= 101
+
+
+def test_live_features_are_training_features():
+    sound = clicks(2)
+    features = Features()
+    whole = features.clip(sound)
+    padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), sound])
+    for k in (0, 7, len(whole) - 1):
+        assert np.array_equal(features.frame(padded[k * HOP : k * HOP + WINDOW]), whole[k])
+    assert whole.shape[1] == SIZE
+
+
+def test_the_shipped_network_answers_with_probabilities():
+    network = Network()
+    for frame in Features().clip(clicks(1)):
+        for answer in network.step(frame):
+            assert ((answer >= 0) & (answer <= 1)).all()
+
+
+def test_missing_and_foreign_weights_are_named(tmp_path):
+    with pytest.raises(UserError, match=r"none\.onnx"):
+        open_session(tmp_path / "none.onnx")
+    broken = tmp_path / "broken.onnx"
+    broken.write_bytes(WEIGHTS.read_bytes()[:1000])
+    with pytest.raises(UserError, match=r"broken\.onnx"):
+        open_session(broken)
+
+
+def test_the_descriptor_says_what_it_gives():
+    descriptor = Beat.descriptor
+    assert descriptor.latency <= 0.046
+    assert {o.identifier: o.kind for o in descriptor.outputs} == {"pulse": "observation", "activation": "vector"}
+    assert dataclasses.is_dataclass(descriptor)
