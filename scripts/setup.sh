@@ -91,6 +91,6 @@ if [ "$profile" = test ]; then
   "${pip[@]}" install -q "$torch_pin"
 fi
 say "installing sidechain: $target"
-"${pip[@]}" install -q -e "$target"
+PYTHONWARNINGS=ignore "${pip[@]}" install -q -e "$target"
 echo "$want" >"$stamp"
 say "ready"

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
@@ -45,11 +45,11 @@ def through_jack(count: int) -> dict[str, Any]:
             engine.start()
             try:
                 line.send("play")
-                begun, starts, pitches = line.recv()
+                heard, pitches = line.recv()
             finally:
                 engine.stop()
                 engine.join()
-            return report(engine, receiver.stop(), [begun + t for t in starts], pitches)
+            return report(engine, receiver.stop(), heard, pitches)
         finally:
             line.close()
             player.join(_START_WITHIN)
@@ -61,8 +61,8 @@ def through_jack(count: int) -> dict[str, Any]:
 def play(line: Connection, count: int) -> None:
     """Entry point of the playing process.
 
-    Tells when it is ready, plays when told to, and answers with the ``time.monotonic()`` at which a sound card
-    with JACK's blocks would have heard the first frame, the attacks (seconds after it) and their pitches.
+    Tells when it is ready, plays when told to, and answers with the ``time.monotonic()`` of each attack and the
+    pitches.
     """
     try:
         import jack
@@ -73,24 +73,19 @@ def play(line: Connection, count: int) -> None:
     sound = np.concatenate([np.zeros(round(_LEAD * RATE), np.float32), samples[:, 0]])
     client = jack.Client(PLAYER, no_start_server=True)
     port = client.outports.register("out_1")
-    state = {"at": -1, "first": -1, "offset": np.inf}
-    done = threading.Event()
+    cycles: list[tuple[int, float, int]] = []  # JACK's frame, time of the call, place in the sound
+    playing, done = threading.Event(), threading.Event()
 
     @client.set_process_callback
     def process(frames: int) -> None:
-        # The least delay of the callback behind the server's frame clock tells when its cycles begin.
-        cycle = client.last_frame_time
-        state["offset"] = min(state["offset"], time.monotonic() - cycle / RATE)
         buffer = port.get_array()
         buffer[:] = 0.0
-        at = int(state["at"])
-        if at < 0:
+        at = cycles[-1][2] + frames if cycles else 0
+        if not playing.is_set() or done.is_set():
             return
-        if at == 0:
-            state["first"] = cycle
+        cycles.append((client.last_frame_time, time.monotonic(), at))
         piece = sound[at : at + frames]
         buffer[: len(piece)] = piece
-        state["at"] = at + frames
         if at >= len(sound):
             done.set()
 
@@ -100,12 +95,34 @@ def play(line: Connection, count: int) -> None:
             line.recv()
         except EOFError:  # the bench has given up
             return
-        state["at"] = 0
+        playing.set()
         done.wait()
         time.sleep(0.5)
+        line.send((heard_at(cycles, [_LEAD + t for t in starts]), pitches))
+
+
+def heard_at(cycles: Sequence[tuple[int, float, int]], seconds: Sequence[float]) -> list[float]:
+    """``time.monotonic()`` at which a sound card with JACK's blocks would have heard places of the sound.
+
+    Parameters
+    ----------
+    cycles : sequence of (int, float, int)
+        JACK's frame, ``time.monotonic()`` of the call, and place in the sound (frames) of each cycle.
+    seconds : sequence of float
+        Places in the sound.
+    """
+    frames = np.array([c[0] for c in cycles])
+    calls = np.array([c[1] for c in cycles])
+    places = np.array([c[2] for c in cycles])
+    found = []
+    for place in (round(s * RATE) for s in seconds):
+        k = int(np.searchsorted(places, place, side="right")) - 1
+        near = slice(max(0, k - 100), k + 100)
+        # The least delay of the calls behind JACK's frame clock tells when its cycles begin.
+        offset = float(np.min(calls[near] - frames[near] / RATE))
         # Frames that a cycle hands out were heard during the block before it.
-        begun = state["first"] / RATE + state["offset"] - BLOCK / RATE + _LEAD
-        line.send((float(begun), starts, pitches))
+        found.append((int(frames[k]) + place - int(places[k]) - BLOCK) / RATE + offset)
+    return found
 
 
 @contextmanager
@@ -131,6 +148,15 @@ def jack_server(realtime: bool = False) -> Iterator[None]:
         server.terminate()
         server.wait()
         del os.environ["JACK_DEFAULT_SERVER"]
+
+
+def may_ask_for_priority() -> bool:
+    """Whether real-time priority would be granted."""
+    try:
+        import resource
+    except ImportError:
+        return False
+    return os.geteuid() == 0 or resource.getrlimit(resource.RLIMIT_RTPRIO)[0] != 0
 
 
 def _answers() -> bool:
