@@ -18,7 +18,7 @@ from realtime.audio.clock import StreamClock
 from realtime.audio.source import Source
 from realtime.bus import Bus, Event, Reader, Tap, Value
 from realtime.commands import Commands
-from realtime.errors import UserError
+from realtime.errors import DeviceLost, UserError
 from realtime.hosting.fastlane import FastLane
 from realtime.hosting.plugin import ENGINE_RATE, PluginFactory
 from realtime.outputs.mapping import Mapper
@@ -254,7 +254,7 @@ class Engine:
         ask_for_priority(10)
         try:
             self.lane.run()
-        except UserError as e:  # the source broke off: said, and kept for whoever joins
+        except (UserError, DeviceLost) as e:  # the source broke off: said, and kept for whoever joins
             self.failure = e
             self.bus.publish(self.lane.now, self.lane.now, "host", "message", None, str(e))
         except BaseException as e:

@@ -27,6 +27,7 @@ CHECK_IN = 0.02
 
 _STATUS_EVERY = 10
 _MOST_EVENTS = 4096
+_FAILED = 3
 _SWITCH_INTERVAL = 0.0005
 
 
@@ -130,6 +131,9 @@ def main(job: Job, pipe: Connection, heartbeat: Heartbeat, stdin: Any) -> None:
         engine.stop()
         engine.join()
         line.report(final=True)
+        if not isinstance(engine.failure, (UserError, type(None))):
+            # A new process may do better. Not by sys.exit: a sound library whose server has gone waits there.
+            os._exit(_FAILED)
         with contextlib.suppress(OSError):
             pipe.send(("end",))
 

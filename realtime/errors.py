@@ -13,3 +13,7 @@ class UserError(Exception):
 
 class PluginError(Exception):
     """A plugin broke its contract (wrong output, wrong type, not finite); contained and counted by the host."""
+
+
+class DeviceLost(Exception):
+    """The sound device has gone and this process cannot get it back; a new process can."""

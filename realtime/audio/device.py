@@ -12,17 +12,13 @@ from realtime.audio.capture import Capture, open_capture
 from realtime.audio.devices import Device, describe, find_device
 from realtime.audio.portaudio import abandon, started
 from realtime.audio.source import Block, Source
-from realtime.errors import UserError
+from realtime.errors import DeviceLost, UserError
 
 _SILENT, _SILENT_AT_FIRST = 1.5, 5.0
 """Seconds without a single frame after which the device counts as lost: while it runs, and when it has just been
 opened (an idle sink of PulseAudio wakes every two seconds)."""
 _BACK_OFF = (0.25, 0.5, 1.0, 2.0, 4.0)
 _CLOSING = 2.0
-
-
-class DeviceLost(RuntimeError):
-    """The device has gone and this process cannot get it back; a new process can."""
 
 
 class DeviceSource(Source):

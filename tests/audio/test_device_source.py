@@ -225,7 +225,8 @@ def until(source: DeviceSource, done: Callable[[], bool], seconds: float) -> Non
 _OUTLIVES_JACK = """
 import sys, time
 from realtime.audio.clock import StreamClock
-from realtime.audio.device import DeviceLost, DeviceSource
+from realtime.audio.device import DeviceSource
+from realtime.errors import DeviceLost
 source = DeviceSource("JACK: system")
 source.open()
 while source.status.frames < 4800:
