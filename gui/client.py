@@ -38,6 +38,8 @@ class Client:
     host, port : str, int
     token : str
         Secret, where the host wants one.
+    waiting : bool
+        Do not connect before `address` is called: the host is only just starting.
 
     Notes
     -----
@@ -45,7 +47,7 @@ class Client:
     bounded queues only, so neither side waits for the other.
     """
 
-    def __init__(self, host: str, port: int, token: str = "") -> None:
+    def __init__(self, host: str, port: int, token: str = "", waiting: bool = False) -> None:
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -64,18 +66,24 @@ class Client:
         self._newest = (0.0, 0.0)
         self.missed = 0
         self.address(host, port, token)
+        if waiting:
+            self.say("starting the host …")
 
     # -- the timer's side -----------------------------------------------------------------------------------
 
     def address(self, host: str, port: int, token: str = "") -> None:
         """Talk to this host from now on."""
         name = f"[{host}]" if ":" in host else host
-        self._where, self._token = f"ws://{name}:{port}/ws", token
+        self._where, self._token, self._idle = f"ws://{name}:{port}/ws", token, False
         self._message = f"connecting to {name}:{port} …"
         line, loop = self._line, self._loop
         if loop is not None and line is not None:
             with contextlib.suppress(RuntimeError):
                 asyncio.run_coroutine_threadsafe(line.close(), loop)
+
+    def say(self, text: str) -> None:
+        """Stop connecting, and say why; until `address` is called."""
+        self._idle, self._message = True, text
 
     def start(self) -> None:
         """Connect, and again whenever the line is cut."""
@@ -172,6 +180,11 @@ class Client:
         self._loop, self._wake = asyncio.get_running_loop(), asyncio.Event()
         failures = 0
         while not self._stopping.is_set():
+            if self._idle:
+                failures = 0
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake.wait(), _RETRY[0])
+                continue
             where, token = self._where, self._token
             try:
                 async with self._dial(where, token) as line:
@@ -188,7 +201,7 @@ class Client:
                 failures = len(_RETRY)
             except (OSError, TimeoutError, WebSocketException, ValueError) as e:
                 reason = getattr(e, "strerror", None) or str(e) or e.__class__.__name__
-                if where == self._where:
+                if where == self._where and not self._idle:
                     self._message = f"no host at {where[5:-3]} ({reason}); trying again"
             self._lose()
             failures += 1
@@ -197,7 +210,9 @@ class Client:
         self._loop = None
 
     def _dial(self, where: str, token: str) -> connect:
-        options: dict[str, Any] = {"proxy": None} if "proxy" in inspect.signature(connect.__init__).parameters else {}
+        options: dict[str, Any] = (
+            {"proxy": None} if "proxy" in inspect.signature(connect.__init__).parameters else {}
+        )
         return connect(
             where + (f"?token={quote(token, safe='')}" if token else ""),
             compression=None,

@@ -68,10 +68,7 @@ class Columns:
 
         A number far from what is expected means that the stream began anew.
         """
-        if not self.end or abs(end - self.end) > self.capacity:
-            self._data[:] = self._empty
-            self.end = max(0, end - len(columns))
-        elif end < self.end - 4 * len(columns):
+        if not self.end or abs(end - self.end) > self.capacity or end < self.end - 4 * len(columns):
             self._data[:] = self._empty
             self.end = max(0, end - len(columns))
         missing = end - self.end

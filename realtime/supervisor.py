@@ -14,16 +14,18 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing.connection import Connection
 from typing import Any
 
+from pydantic import ValidationError
+
 from realtime.bus import Bus, Event, Reader, Value
 from realtime.enginechild import CHECK_IN, Heartbeat, Inherited, Job, main
 from realtime.errors import UserError
-from realtime.preset import Preset
+from realtime.preset import InputSettings, Preset, explain
 
 START_WITHIN = 60.0
 """Seconds a child may take to load its models and open its device."""
@@ -70,6 +72,10 @@ class Supervisor:
         self._ready: Future[None] = Future()
         self._thread: threading.Thread | None = None
         self._off: set[str] = set()
+        self._before: tuple[Preset, str] | None = None
+        self._changing: Future[None] | None = None
+        self._again = False
+        self._change_lock = threading.Lock()
         self._deaths: deque[float] = deque(maxlen=len(_BACK_OFF))
 
     # -- life ---------------------------------------------------------------------------------------------
@@ -96,6 +102,47 @@ class Supervisor:
             self._send(("stop",))
         if self._thread is not None:
             self._thread.join()
+
+    def use_input(
+        self, device: str, channels: Sequence[int] = (), gain_db: float = 0.0, latency_ms: float = 0.0
+    ) -> None:
+        """Listen to something else from now on, in a fresh child; everything else stays as it is.
+
+        Parameters
+        ----------
+        device : str
+            Device name, file or ``demo``; empty = the default device.
+        channels : sequence of int
+            From 1; empty = all.
+        gain_db, latency_ms : float
+
+        Raises
+        ------
+        UserError
+            The input cannot be opened; the host goes on with the one of before.
+        """
+        with self._change_lock:
+            wanted = self.preset.input.model_dump() | {
+                "device": device, "channels": list(channels), "gain_db": gain_db, "latency_ms": latency_ms,
+            }  # fmt: skip
+            try:
+                settings = InputSettings.model_validate(wanted)
+            except ValidationError as e:
+                raise UserError(f"input: {explain(e, InputSettings)}") from e
+            done: Future[None] = Future()
+            self._changing = done
+            self._before = (self.preset, self._input)
+            self.preset = self.preset.model_copy(update={"input": settings})
+            self._input = device
+            self._again = True
+            with contextlib.suppress(OSError, ValueError):
+                self._send(("stop",))
+            try:
+                done.result(START_WITHIN)
+            except FutureTimeout:
+                raise UserError(f"input '{device}': the engine did not start within {START_WITHIN:g} s") from None
+            finally:
+                self._changing = self._before = None
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until the host has ended by itself (end of a file); False after `timeout` seconds."""
@@ -153,6 +200,8 @@ class Supervisor:
             while True:
                 why = self._one_life()
                 self._fail_waiting()
+                if self._again and not self._stopping.is_set():
+                    continue
                 if not why or self._stopping.is_set() or not self._ready.done() or self._ready.exception():
                     return
                 self.restarts += 1
@@ -170,7 +219,9 @@ class Supervisor:
         context = mp.get_context("spawn")
         self._pipe, theirs = context.Pipe()
         self._heartbeat = Heartbeat.shared(context)
-        start_at = float(self._status.get("host", {}).get("stream_seconds", 0.0)) if self.restarts else 0.0
+        goes_on = self.restarts and not self._again
+        start_at = float(self._status.get("host", {}).get("stream_seconds", 0.0)) if goes_on else 0.0
+        self._again = False
         job = Job(self.preset.model_dump(), self._input, sorted(self._off), start_at, os.getpid())
         with _stdin_for(self._input) as stdin:
             child = context.Process(
@@ -235,8 +286,15 @@ class Supervisor:
         elif kind == "ready":
             if not self._ready.done():
                 self._ready.set_result(None)
+            if self._changing is not None and not self._again and not self._changing.done():
+                self._changing.set_result(None)
         elif kind == "refused" and not self._ready.done():
             self._ready.set_exception(UserError(message[1]))
+        elif kind == "refused" and self._before is not None:
+            self.preset, self._input = self._before
+            self._again = True
+            if self._changing is not None and not self._changing.done():
+                self._changing.set_exception(UserError(message[1]))
         elif kind == "refused":
             self._say(message[1])
 
@@ -267,7 +325,7 @@ class Supervisor:
 @contextlib.contextmanager
 def _stdin_for(input_text: str) -> Iterator[Inherited | None]:
     """The caller's standard input, for the child, if the sound comes from there (POSIX)."""
-    if input_text != "-" or os.name != "posix":
+    if not (input_text == "-" or input_text.startswith("-,")) or os.name != "posix":
         yield None
         return
     descriptor = os.dup(0)

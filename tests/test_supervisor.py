@@ -113,6 +113,25 @@ def test_it_ends_when_the_file_ends_and_gives_everything(start, tmp_path: Path) 
     assert host.restarts == 0
 
 
+def test_another_input_takes_over_and_a_wrong_one_does_not(start, sound: Path, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+    louder = tmp_path / "louder.wav"
+    soundfile.write(louder, np.full(48_000 * 60, 0.9, np.float32), 48_000)
+    host = start("[plugins.probe]\n", sound)
+    until(lambda: peak(host) == pytest.approx(0.5, abs=0.01))
+    host.call("plugin.set", {"plugin": "probe", "parameter": "gain", "value": 2})
+    until(lambda: host.preset.plugins["probe"].parameters.get("gain") == 2.0)
+    host.use_input(str(louder), gain_db=-6.0)
+    until(lambda: peak(host) == pytest.approx(2 * 0.9 / 2, abs=0.03))
+    with pytest.raises(UserError, match="nowhere"):
+        host.use_input(str(tmp_path / "nowhere.wav"))
+    with pytest.raises(UserError, match="gain_db"):
+        host.use_input(str(louder), gain_db=200.0)
+    until(lambda: host.status()["input"]["name"] == "louder.wav" and host.status()["running"])
+    until(lambda: peak(host) == pytest.approx(2 * 0.9 / 2, abs=0.03))
+    assert host.running
+    assert host.restarts == 0
+
+
 def test_a_killed_engine_is_back_and_outputs_keep_their_targets(start, sound: Path) -> None:  # type: ignore[no-untyped-def]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as receiver:
         receiver.bind(("127.0.0.1", 0))

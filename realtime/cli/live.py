@@ -116,6 +116,7 @@ def choose_input(wanted: str, preset: Preset) -> str:
 
 
 def _run(args: argparse.Namespace, preset: Preset, source: str, where: Address | None) -> None:
+    from realtime.front import Front
     from realtime.outputs.recorder import Recorder, Recordings
     from realtime.supervisor import Supervisor
     from realtime.web.server import WebSocketServer
@@ -129,7 +130,11 @@ def _run(args: argparse.Namespace, preset: Preset, source: str, where: Address |
         server = None
         if where is not None:
             server = WebSocketServer(
-                supervisor, where.host, where.port, token=args.token, methods=recordings.methods()
+                supervisor,
+                where.host,
+                where.port,
+                token=args.token,
+                methods=recordings.methods() | Front(supervisor).methods(),
             )
         stack.callback(_finish, recordings)
         for part in (recorder, server):

@@ -47,6 +47,7 @@ class Command:
 
 COMMANDS = (
     Command("live", "realtime.cli.live", "run the host on live sound, a file or the demo"),
+    Command("gui", "realtime.cli.gui", "the live visualizer, with a host of its own or connected to one"),
     Command("analyze", "realtime.cli.analyze", "run the same plugins over files, faster than real time"),
     Command("devices", "realtime.cli.devices", "list the sound inputs"),
     Command("plugins", "realtime.cli.plugins", "list the plugins, their parameters, outputs and licences"),

@@ -1,0 +1,175 @@
+"""Lanes over time: voice activity, drum hits, and the pitch trace on its grid of notes."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PySide6.QtCore import QRectF, Qt
+from PySide6.QtGui import QColor, QPainter
+
+from gui.look import Look
+from gui.model import DRUMS, Model
+from gui.strip import Picture, Strip
+from gui.theme import blend, colour, rgb
+
+NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
+LOWEST_NOTE, HIGHEST_NOTE = 36, 84  # C2 … C6
+
+
+def note_name(midi: float) -> str:
+    """The nearest note, ``A4`` for 69."""
+    whole = round(midi)
+    return f"{NOTES[whole % 12]}{whole // 12 - 1}"
+
+
+class Voice(Strip):
+    """Probability of voice over time; full colour while it counts as active."""
+
+    needs = "voice"
+
+    def __init__(self, model: Model, look: Look) -> None:
+        super().__init__(model, look, "Voice", "Probability that somebody speaks or sings, 0 to 1")
+        self.setMinimumHeight(30)
+
+    def begin(self) -> None:
+        self._on, self._quiet = rgb(self.theme.voice), rgb(blend(self.theme.voice, self.theme.panel, 0.5))
+
+    def draw(self, picture: Picture, first: int, last: int, per_second: float) -> None:
+        rows = self.model.voice.since(first / per_second - 1.0)
+        times = rows[:, 0]
+        for p in range(first, last):
+            at = int(np.searchsorted(times, p / per_second, side="right")) - 1
+            value = float(rows[at, 1]) if at >= 0 else 0.0
+            column = picture.column(p)
+            column[:] = self.ground()
+            top = picture.height - round(value * picture.height)
+            column[top:] = self._on if value >= 0.5 else self._quiet
+
+    def overlay(self, painter: QPainter, area: QRectF) -> None:
+        if self.model.active:
+            painter.setPen(QColor(self.theme.voice))
+            painter.drawText(
+                area.adjusted(0, 2, -6, 0), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, "voice"
+            )
+
+    def scale(self, painter: QPainter, area: QRectF) -> None:
+        self.label(painter, area, area.top(), "1")
+        self.label(painter, area, area.bottom(), "0")
+
+
+class Drums(Strip):
+    """A lane a drum; taller bars are stronger hits. Without a drum plugin, onsets in one lane."""
+
+    def __init__(self, model: Model, look: Look) -> None:
+        super().__init__(
+            model, look, "Drums", "Drum hits by kind, as tall as they are strong; onsets in the lowest lane"
+        )
+
+    def overlay(self, painter: QPainter, area: QRectF) -> None:
+        theme, model = self.theme, self.model
+        if not model.has("drums") and not model.has("onset"):
+            painter.setPen(QColor(theme.quiet))
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "neither 'drums' nor 'onset' is on")
+            return
+        lanes = self._lanes()
+        tall = area.height() / len(lanes)
+        painter.setPen(QColor(theme.line))
+        for k in range(1, len(lanes)):
+            painter.drawLine(int(area.left()), int(k * tall), int(area.right()), int(k * tall))
+        self.beat_lines(painter, area, 0.4)
+        hues = (theme.downbeat, theme.accent, theme.good, theme.warn, theme.voice)
+        hits = (
+            [(t, int(lane), s) for t, lane, s in model.drums.since(self.start()).tolist()]
+            if len(lanes) > 1
+            else []
+        )
+        hits += [(t, len(lanes) - 1, s) for t, s in model.onsets.since(self.start()).tolist()]
+        for time, lane, strength in hits:
+            hue = theme.onset if lane == len(lanes) - 1 else hues[lane % len(hues)]
+            high = max(3.0, (tall - 3) * min(1.0, strength))
+            x = self.x(time, area)
+            painter.fillRect(QRectF(x - 1, (lane + 1) * tall - high - 1, 4, high), QColor(hue))
+
+    def scale(self, painter: QPainter, area: QRectF) -> None:
+        lanes = self._lanes()
+        for k, name in enumerate(lanes):
+            self.label(painter, area, (k + 0.5) * area.height() / len(lanes), name)
+
+    def _lanes(self) -> tuple[str, ...]:
+        return (*DRUMS, "onset") if self.model.has("drums") else ("onset",)
+
+
+class Pitch(Strip):
+    """The fundamental on a grid of semitones, C2 to C6; C lines are brighter. The tuner reads the note."""
+
+    needs = "pitch"
+    TUNER = 96
+
+    def __init__(self, model: Model, look: Look) -> None:
+        super().__init__(
+            model, look, "Pitch", "Fundamental of a single voice on a grid of semitones; tuner in cents"
+        )
+        self.setMinimumHeight(80)
+
+    def area(self) -> QRectF:
+        return QRectF(self.GUTTER, 0, max(1, self.width() - self.GUTTER - self.TUNER), self.height())
+
+    def begin(self) -> None:
+        theme, height = self.theme, self._picture.height
+        self._grid = np.full(height, self.ground(), np.uint32)
+        for midi in range(LOWEST_NOTE, HIGHEST_NOTE + 1):
+            strong = midi % 12 == 0
+            if strong or height > 4 * (HIGHEST_NOTE - LOWEST_NOTE):
+                self._grid[self._row(midi)] = rgb(blend(theme.line, theme.panel, 0.0 if strong else 0.6))
+        self._last: tuple[float, int] = (-1.0, 0)
+
+    def _row(self, midi: float) -> int:
+        share = (midi - LOWEST_NOTE) / (HIGHEST_NOTE - LOWEST_NOTE)
+        return min(self._picture.height - 1, max(0, round((1 - share) * (self._picture.height - 1))))
+
+    def draw(self, picture: Picture, first: int, last: int, per_second: float) -> None:
+        rows = self.model.pitch.since(first / per_second - 0.5)
+        times = rows[:, 0]
+        for p in range(first, last):
+            column = picture.column(p)
+            column[:] = self._grid
+            at = int(np.searchsorted(times, p / per_second, side="right")) - 1
+            if at < 0 or math.isnan(rows[at, 1]) or rows[at, 2] < 0.3:
+                self._last = (-1.0, 0)
+                continue
+            row = self._row(rows[at, 1])
+            before = self._last[1] if self._last[0] >= 0 and abs(rows[at, 1] - self._last[0]) < 3 else row
+            thick = max(1, round(self.devicePixelRatioF()))
+            hue = rgb(blend(self.theme.panel, self.theme.good, 0.4 + 0.6 * min(1.0, float(rows[at, 2]))))
+            column[max(0, min(row, before) - thick) : max(row, before) + thick + 1] = hue
+            self._last = (float(rows[at, 1]), row)
+
+    def scale(self, painter: QPainter, area: QRectF) -> None:
+        for midi in range(LOWEST_NOTE, HIGHEST_NOTE + 1, 12):
+            self.label(painter, area, area.bottom() - (midi - LOWEST_NOTE) / 48 * area.height(), note_name(midi))
+        self._tuner(painter, QRectF(area.right() + 6, 0, self.TUNER - 12, area.height()))
+
+    def _tuner(self, painter: QPainter, box: QRectF) -> None:
+        theme, rows = self.theme, self.model.pitch.since(self.model.now - 0.15)
+        midi = float(rows[-1, 1]) if len(rows) and rows[-1, 2] >= 0.3 else math.nan
+        font = painter.font()
+        font.setPointSizeF(max(8.0, min(22.0, box.height() / 5)))
+        painter.setFont(font)
+        painter.setPen(QColor(theme.text if midi == midi else theme.quiet))
+        upper = QRectF(box.left(), box.center().y() - box.height() * 0.32, box.width(), box.height() * 0.34)
+        painter.drawText(upper, Qt.AlignmentFlag.AlignCenter, note_name(midi) if midi == midi else "–")
+        middle, y = box.center().x(), box.center().y() + box.height() * 0.12
+        painter.fillRect(QRectF(box.left(), y, box.width(), 3), QColor(theme.off))
+        painter.fillRect(QRectF(middle - 1, y - 5, 2, 13), QColor(theme.quiet))
+        if midi != midi:
+            return
+        cents = 100 * (midi - round(midi))
+        good = abs(cents) < 10
+        x = middle + cents / 50 * box.width() / 2
+        painter.fillRect(QRectF(x - 3, y - 7, 6, 17), colour(theme.good if good else theme.warn))
+        small = painter.font()
+        small.setPointSizeF(max(6.0, 0.8 * self.font().pointSizeF()))
+        painter.setFont(small)
+        under = QRectF(box.left(), y + 10, box.width(), painter.fontMetrics().height())
+        painter.drawText(under, Qt.AlignmentFlag.AlignCenter, f"{cents:+.0f} ct")

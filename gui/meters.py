@@ -1,0 +1,213 @@
+"""Bars that show the present: spectrum, loudness and correlation, tags."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtWidgets import QWidget
+
+from gui.look import Look
+from gui.model import BANDS, FLOOR, Model
+from gui.spectrogram import MARKS, place
+from gui.theme import colour
+
+
+class Meter(QWidget):
+    """Base of views that draw all of themselves each time."""
+
+    needs = ""
+
+    def __init__(self, model: Model, look: Look, title: str, tip: str) -> None:
+        super().__init__()
+        self.model, self.look = model, look
+        self.setAccessibleName(title)
+        self.setToolTip(tip)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
+        self.setMinimumSize(120, 60)
+        look.changed.connect(self.update)
+
+    def refresh(self) -> None:
+        """Called once a frame while in sight."""
+        self.update()
+
+    def show_values(self, painter: QPainter) -> None:
+        """Draw."""
+
+    def sizeHint(self) -> QSize:
+        return QSize(260, 160)
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor(self.look.theme.panel))
+        font = QFont(self.font())
+        font.setPointSizeF(max(6.0, 0.85 * font.pointSizeF()))
+        painter.setFont(font)
+        if self.needs and not self.model.has(self.needs):
+            painter.setPen(QColor(self.look.theme.quiet))
+            text = f"'{self.needs}' is not on; switch it on in the rack"
+            flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
+            painter.drawText(self.rect().adjusted(8, 0, -8, 0), flags, text)
+            return
+        self.show_values(painter)
+
+
+class Spectrum(Meter):
+    """Level by pitch now, with peaks that fall slowly."""
+
+    needs = "scope"
+
+    def __init__(self, model: Model, look: Look) -> None:
+        super().__init__(model, look, "Spectrum", "Level by frequency, dB re full scale; the line holds peaks")
+        self._peaks = np.full(BANDS, FLOOR)
+        self._seen = 0
+
+    def show_values(self, painter: QPainter) -> None:
+        theme, choices = self.look.theme, self.look.choices
+        high, low = 0.0, min(-40.0, choices.low)
+        area = QRectF(self.rect()).adjusted(38, 4, -4, -18)
+        painter.setPen(QColor(theme.line))
+        for level in range(0, int(low) - 1, -20):
+            y = area.top() + (high - level) / (high - low) * area.height()
+            painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
+        end = self.model.spectra.end
+        now = self.model.spectra.get(max(0, end - 1), max(1, end))[0].astype(float)
+        self._peaks = np.maximum(self._peaks - 0.25 * max(0, min(40, end - self._seen)), now)
+        self._seen = end
+        wide = area.width() / BANDS
+        heights = ((now - low) / (high - low)).clip(0, 1) * area.height()
+        for k in range(BANDS):
+            if heights[k] > 0:
+                bar = QRectF(area.left() + k * wide, area.bottom() - heights[k], max(1.0, wide - 1), heights[k])
+                painter.fillRect(bar, colour(theme.trace))
+        peaks = area.bottom() - ((self._peaks - low) / (high - low)).clip(0, 1) * area.height()
+        painter.setPen(QPen(QColor(theme.downbeat), 1))
+        painter.drawPolyline(QPolygonF([QPointF(area.left() + (k + 0.5) * wide, y) for k, y in enumerate(peaks)]))
+        self._labels(painter, area, low, high)
+
+    def _labels(self, painter: QPainter, area: QRectF, low: float, high: float) -> None:
+        painter.setPen(QColor(self.look.theme.quiet))
+        tall = painter.fontMetrics().height()
+        step = 20 if area.height() > 7 * tall else 40
+        for level in range(0, int(low) - 1, -step):
+            y = area.top() + (high - level) / (high - low) * area.height()
+            top = min(max(0.0, y - tall / 2), self.height() - tall)
+            painter.drawText(QRectF(0, top, 33, tall), Qt.AlignmentFlag.AlignRight, f"{level}")
+        free = 0.0
+        for hertz, text in MARKS:
+            width = painter.fontMetrics().horizontalAdvance(text)
+            x = area.left() + place(hertz) * area.width()
+            if x - width / 2 >= free and x + width / 2 <= self.width():
+                painter.drawText(QPointF(x - width / 2, self.height() - 4), text)
+                free = x + width / 2 + 8
+
+
+class Loudness(Meter):
+    """EBU R 128 loudness, true peak and stereo correlation."""
+
+    needs = "level"
+    ROWS = (
+        ("M", "level.momentary", "LUFS"),
+        ("S", "level.shortterm", "LUFS"),
+        ("I", "level.integrated", "LUFS"),
+        ("TP", "level.truepeak", "dBTP"),
+        ("RMS", "level.rms", "dBFS"),
+    )
+
+    def __init__(self, model: Model, look: Look) -> None:
+        super().__init__(
+            model,
+            look,
+            "Loudness",
+            "Momentary (400 ms), short-term (3 s) and integrated loudness in LUFS, true peak in dBTP, "
+            "RMS in dBFS, and the correlation of left and right (−1 to +1)",
+        )
+
+    def show_values(self, painter: QPainter) -> None:
+        theme = self.look.theme
+        rows = len(self.ROWS) + 1
+        tall = self.height() / rows
+        metrics = painter.fontMetrics()
+        name_wide = metrics.horizontalAdvance("RMS") + 10
+        text_wide = metrics.horizontalAdvance("−00.0 LUFS") + 10
+        bar_left = float(name_wide)
+        bar_wide = max(20.0, self.width() - name_wide - text_wide)
+        middle_left = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft
+        middle_right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        for k, (name, value, unit) in enumerate(self.ROWS):
+            number = self.model.number(value, -120.0)
+            row = QRectF(0, k * tall, self.width(), tall)
+            painter.setPen(QColor(theme.quiet))
+            painter.drawText(row.adjusted(6, 0, 0, 0), middle_left, name)
+            bar = QRectF(bar_left, row.top() + 0.22 * tall, bar_wide, 0.56 * tall)
+            painter.fillRect(bar, QColor(theme.off))
+            share = min(1.0, max(0.0, (number + 60.0) / 60.0))
+            hot = number > (-1.0 if unit == "dBTP" else 0.0)
+            warm = number > (-6.0 if unit != "LUFS" else -9.0)
+            hue = theme.bad if hot else theme.warn if warm else theme.good
+            painter.fillRect(QRectF(bar.left(), bar.top(), share * bar_wide, bar.height()), QColor(hue))
+            text = "−∞" if number <= -119.0 else f"{number:.1f}".replace("-", "−")
+            painter.setPen(QColor(theme.text))
+            painter.drawText(row.adjusted(0, 0, -6, 0), middle_right, f"{text} {unit}")
+        self._correlation(painter, QRectF(0, (rows - 1) * tall, self.width(), tall), bar_left, bar_wide)
+
+    def _correlation(self, painter: QPainter, row: QRectF, left: float, wide: float) -> None:
+        theme = self.look.theme
+        value = self.model.number("level.correlation", 0.0)
+        painter.setPen(QColor(theme.quiet))
+        painter.drawText(
+            row.adjusted(6, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, "L/R"
+        )
+        bar = QRectF(left, row.top() + 0.36 * row.height(), wide, 0.28 * row.height())
+        painter.fillRect(bar, QColor(theme.off))
+        middle = left + wide / 2
+        painter.fillRect(QRectF(middle - 1, bar.top() - 3, 2, bar.height() + 6), QColor(theme.quiet))
+        x = middle + value * wide / 2
+        painter.fillRect(
+            QRectF(min(x, middle), bar.top(), abs(x - middle), bar.height()),
+            QColor(theme.good if value >= 0 else theme.bad),
+        )
+        painter.setPen(QColor(theme.text))
+        right = Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignRight
+        painter.drawText(row.adjusted(0, 0, -6, 0), right, f"{value:+.2f}".replace("-", "−"))
+
+
+class Tags(Meter):
+    """What kind of sound it is: a bar a tag, with the last minute behind it."""
+
+    def __init__(self, model: Model, look: Look) -> None:
+        super().__init__(model, look, "Tags", "Tags and their strength, 0 to 1, with the last minute")
+
+    def show_values(self, painter: QPainter) -> None:
+        theme = self.look.theme
+        tags = sorted(self.model.tags.items(), key=lambda t: -t[1].value)
+        if not tags:
+            painter.setPen(QColor(theme.quiet))
+            text = "no plugin that gives tags is on"
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text)
+            return
+        tall = max(16.0, painter.fontMetrics().height() + 4.0)
+        name_wide = 0.3 * self.width()
+        for k, (name, tag) in enumerate(tags[: int(self.height() // tall)]):
+            row = QRectF(0, k * tall, self.width(), tall)
+            box = row.adjusted(name_wide, 2, -4, -2)
+            painter.fillRect(box, QColor(theme.off))
+            self._past(painter, box, tag.past.since(self.model.now - 60.0))
+            painter.fillRect(
+                QRectF(box.left(), box.bottom() - 4, tag.value * box.width(), 4), QColor(theme.accent)
+            )
+            painter.setPen(QColor(theme.text))
+            fitting = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(name_wide - 12))
+            painter.drawText(row.adjusted(6, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, fitting)
+
+    def _past(self, painter: QPainter, box: QRectF, rows: np.ndarray) -> None:
+        hue = colour(self.look.theme.accent, 0.35)
+        step = max(1.0, box.width() / 240)
+        for time, value in rows.tolist():
+            x = box.right() - (self.model.now - time) / 60.0 * box.width()
+            if not math.isnan(value) and value > 0.02:
+                painter.fillRect(
+                    QRectF(x - step, box.bottom() - value * box.height(), step, value * box.height()), hue
+                )

@@ -1,0 +1,265 @@
+"""What the views draw: filled once a frame from the feed, read by all of them."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from gui.feed import Feed, Number
+from gui.history import Columns, Series
+from realtime.bus import Event
+
+COLUMN = 0.005
+"""Seconds of a waveform column."""
+
+FRAME = 0.02
+"""Seconds of a spectrum."""
+
+BANDS = 96
+FLOOR = -100.0
+LOWEST, HIGHEST = 30.0, 18_000.0
+DRUMS = ("kick", "snare", "hihat", "tom", "cymbal")
+LONGEST = 32.0
+"""Seconds that scrolling views can look back."""
+
+_MOST_TAGS = 24
+
+
+class Clock(NamedTuple):
+    """The musical clock as it is shown now."""
+
+    state: str = ""
+    bpm: float = 0.0
+    confidence: float = 0.0
+    beat: int = 0
+    beat_phase: float = 0.0
+    beat_in_bar: int = 0
+    beats_per_bar: int = 4
+    bar: int = 0
+    phrase: int = 0
+
+    @property
+    def bar_phase(self) -> float:
+        """Position in the bar, 0–1."""
+        return (max(1, self.beat_in_bar) - 1 + self.beat_phase) / max(1, self.beats_per_bar)
+
+
+class Section(NamedTuple):
+    """A part of the piece began."""
+
+    time: float
+    label: str
+
+
+@dataclass
+class Tag:
+    """One tag and its past, sampled four times a second."""
+
+    value: float = 0.0
+    past: Series = field(default_factory=lambda: Series(256, 2))
+
+
+class Model:
+    """State of the views. One thread, the window's.
+
+    Parameters
+    ----------
+    feed : Feed
+    """
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+        self.values: Mapping[str, Number] = {}
+        self.status: Mapping[str, Any] = {}
+        self.clock = Clock()
+        self.now = 0.0
+        self.waveform = Columns(8192, 2, 0.0)
+        self.spectra = Columns(2048, BANDS, FLOOR)
+        self.beats = Series(1024, 2)
+        self.onsets = Series(2048, 2)
+        self.drums = Series(2048, 3)
+        self.voice = Series(4096, 2)
+        self.pitch = Series(4096, 3)
+        self.tempo = Series(2048, 3)
+        self.loudness = Series(2048, 3)
+        self.sections: deque[Section] = deque(maxlen=64)
+        self.tags: dict[str, Tag] = {}
+        self.log: deque[tuple[float, str]] = deque(maxlen=200)
+        self.key = ""
+        self.note = ""
+        self.active = False
+        self.events_seen = 0
+        self.fresh: list[Event] = []
+        """Events of this frame."""
+        self.flash = (0, -math.inf)
+        """Beat in bar of the last beat that has come, and when (stream seconds)."""
+        self.serial = 0
+        """Rises when the histories begin anew; views that keep pictures throw them away."""
+        self._lives = self._snapshots = -1
+        self._slow = -math.inf
+
+    # -- once a frame ---------------------------------------------------------------------------------------
+
+    def tick(self) -> list[str]:
+        """Take in what is new; returns refusals to be shown."""
+        feed = self.feed
+        loud = feed.poll()
+        if feed.lives != self._lives:
+            self._lives = feed.lives
+            self.clear()
+        self.status = feed.status()
+        now = feed.now()
+        if now < self.now - 2.0:
+            self.clear()
+        self.now = now
+        self.fresh = feed.events()
+        for event in self.fresh:
+            self._take(event)
+        if feed.snapshots != self._snapshots:
+            self._snapshots = feed.snapshots
+            self.values = feed.values()
+            self._sample()
+        elif not feed.connected:
+            self.values = {}
+        self.clock = self._clock()
+        return loud
+
+    def follow(self, feed: Feed) -> Feed:
+        """Show another feed from now on; returns the one of before."""
+        before, self.feed = self.feed, feed
+        self._lives = self._snapshots = -1
+        return before
+
+    def clear(self) -> None:
+        """Forget the stream of before."""
+        for ring in (self.waveform, self.spectra, self.beats, self.onsets, self.drums, self.voice, self.pitch,
+                     self.tempo, self.loudness):  # fmt: skip
+            ring.clear()
+        self.sections.clear()
+        self.tags.clear()
+        self.key = self.note = ""
+        self.active = False
+        self.flash = (0, -math.inf)
+        self.now, self._slow = 0.0, -math.inf
+        self.serial += 1
+
+    # -- values by name -------------------------------------------------------------------------------------
+
+    def number(self, name: str, default: float = math.nan) -> float:
+        """A value as a number, or `default`."""
+        value = self.values.get(name)
+        return float(value) if isinstance(value, (int, float)) else default
+
+    def has(self, plugin: str) -> bool:
+        """Whether the host runs this plugin, switched on."""
+        return any(p.get("identifier") == plugin and p.get("enabled") for p in self.status.get("plugins", ()))
+
+    @property
+    def source(self) -> str:
+        """Plugin that the clock follows."""
+        return str(self.status.get("transport", {}).get("source", "beat"))
+
+    # -- details --------------------------------------------------------------------------------------------
+
+    def _take(self, event: Event) -> None:
+        self.events_seen += 1
+        value = event.value if isinstance(event.value, (int, float)) else 0.0
+        at = event.time
+        if event.output == "beat" and event.plugin == self.source:
+            self.beats.add(at, value)
+        elif event.plugin == "onset":
+            self.onsets.add(at, value)
+        elif event.plugin == "drums" and event.label in DRUMS:
+            self.drums.add(at, DRUMS.index(event.label), value)
+        elif event.plugin == "voice" and event.output == "active":
+            self.active = value > 0
+        elif event.plugin == "structure" and event.label:
+            self.sections.append(Section(at, event.label))
+        elif event.plugin == "key" and event.label:
+            self.key = event.label
+        elif event.plugin in ("host", "transport"):
+            said = _said(event)
+            if said:
+                self.log.append((at, said))
+
+    def _sample(self) -> None:
+        now = self.now
+        self._scope()
+        probability = self.number("voice.probability")
+        if not math.isnan(probability):
+            self.voice.add(now, probability)
+        hertz = self.number("pitch.hz")
+        if not math.isnan(hertz):
+            midi = 69 + 12 * math.log2(hertz / 440.0) if hertz > 0 else math.nan
+            self.pitch.add(now, midi, self.number("pitch.confidence", 1.0))
+        key = self.values.get("key.key")
+        if isinstance(key, str):
+            self.key = key
+        if now - self._slow >= 0.25:
+            self._slow = now
+            self.tempo.add(now, self.number("transport.bpm", 0.0), self.number("transport.confidence", 0.0))
+            self.loudness.add(now, self.number("level.momentary"), self.number("level.shortterm"))
+            self._sample_tags(now)
+
+    def _sample_tags(self, now: float) -> None:
+        for name, value in self.values.items():
+            if name.startswith("tags.") and isinstance(value, (int, float)):
+                tag = self.tags.get(name[5:])
+                if tag is None:
+                    if len(self.tags) >= _MOST_TAGS:
+                        continue
+                    tag = self.tags[name[5:]] = Tag()
+                tag.value = float(value)
+                tag.past.add(now, tag.value)
+
+    def _scope(self) -> None:
+        for name, columns, each, width in (
+            ("scope.waveform", self.waveform, round(FRAME / COLUMN), 2),
+            ("scope.spectrum", self.spectra, 1, BANDS),
+        ):
+            packed = self.values.get(name)
+            if not isinstance(packed, list) or len(packed) < 2 or (len(packed) - 1) % width:
+                continue
+            data = np.asarray(packed, np.float32)
+            columns.put(round(data[0]) * each, data[1:].reshape(-1, width))
+
+    def _clock(self) -> Clock:
+        state = self.values.get("transport.state")
+        if not isinstance(state, str):
+            return Clock()
+        bpm = self.number("transport.bpm", 0.0)
+        per_bar = max(1, int(self.number("transport.beats_per_bar", 4.0)))
+        self._flash()
+        return Clock(
+            state,
+            bpm,
+            self.number("transport.confidence", 0.0),
+            int(self.number("transport.beat", 0.0)),
+            self.number("transport.beat_phase", 0.0),
+            int(self.number("transport.beat_in_bar", 0.0)),
+            per_bar,
+            int(self.number("transport.bar", 0.0)),
+            int(self.number("transport.phrase", 0.0)),
+        )
+
+    def _flash(self) -> None:
+        """Move the flash to the last beat whose instant has come."""
+        rows = self.beats.rows()
+        come = rows[: int(np.searchsorted(rows[:, 0], self.now, side="right"))]
+        if len(come) and come[-1, 0] > self.flash[1]:
+            self.flash = (int(come[-1, 1]), float(come[-1, 0]))
+
+
+def _said(event: Event) -> str:
+    if event.plugin == "transport":
+        return f"clock {event.output}"
+    if event.output == "gap":
+        return f"gap in the sound: {1000 * event.value:.0f} ms" if isinstance(event.value, float) else "gap"
+    if event.output in ("device_lost", "device_back"):
+        return f"sound input {'lost' if event.output == 'device_lost' else 'is back'}: {event.label or ''}"
+    return event.label or ""

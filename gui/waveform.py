@@ -1,0 +1,84 @@
+"""The waveform with what was found in it: beats, downbeats, onsets, sections."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from PySide6.QtCore import QPointF, QRectF, Qt
+from PySide6.QtGui import QColor, QPainter, QPen
+
+from gui.look import Look
+from gui.model import COLUMN, Model
+from gui.strip import Picture, Strip
+from gui.theme import blend, colour, rgb
+
+
+class Waveform(Strip):
+    """Scrolling outline; blue lines are beats, orange downbeats, ticks at the bottom onsets, flags sections."""
+
+    needs = "scope"
+
+    def __init__(self, model: Model, look: Look) -> None:
+        super().__init__(
+            model,
+            look,
+            "Waveform",
+            "Waveform (full scale = ±1). Lines: beats, thick: downbeats. "
+            "Ticks below: onsets, as tall as they are strong.",
+        )
+
+    def known(self) -> float:
+        return min(self.model.waveform.end * COLUMN, self.model.now + 0.1)
+
+    def begin(self) -> None:
+        theme = self.theme
+        height = self._picture.height
+        self._ground = np.full(height, self.ground(), np.uint32)
+        self._ground[height // 2] = rgb(theme.line)
+        self._trace = rgb(theme.trace)
+        self._loud = rgb(theme.bad)
+        self._soft = rgb(blend(theme.trace, theme.panel, 0.35))
+
+    def draw(self, picture: Picture, first: int, last: int, per_second: float) -> None:
+        per_pixel = 1.0 / (per_second * COLUMN)
+        starts = np.floor(np.arange(first, last + 1) * per_pixel).astype(int)
+        data = self.model.waveform.get(int(starts[0]), max(int(starts[-1]), int(starts[0]) + 1))
+        middle, half = picture.height / 2, picture.height / 2 - 1
+        for k, p in enumerate(range(first, last)):
+            lo = int(starts[k] - starts[0])
+            some = data[lo : max(lo + 1, int(starts[k + 1] - starts[0]))]
+            low, high = float(some[:, 0].min()), float(some[:, 1].max())
+            column = picture.column(p)
+            column[:] = self._ground
+            top = int(middle - half * min(1.0, high))
+            bottom = math.ceil(middle - half * max(-1.0, low)) + 1
+            column[top:bottom] = self._loud if max(high, -low) >= 0.999 else self._trace
+            inner = (bottom - top) // 4
+            column[top : top + inner] = self._soft if bottom - top > 8 else column[top]
+            column[bottom - inner : bottom] = self._soft if bottom - top > 8 else column[top]
+
+    def overlay(self, painter: QPainter, area: QRectF) -> None:
+        theme, model = self.theme, self.model
+        self.beat_lines(painter, area)
+        painter.setPen(QPen(colour(theme.onset, 0.9), 2))
+        tall = 0.22 * area.height()
+        for time, strength in model.onsets.since(self.start()).tolist():
+            x = self.x(time, area)
+            painter.drawLine(QPointF(x, area.bottom()), QPointF(x, area.bottom() - 3 - tall * min(1.0, strength)))
+        for section in model.sections:
+            if section.time < self.start():
+                continue
+            x = self.x(section.time, area)
+            box = QRectF(x, area.top(), painter.fontMetrics().horizontalAdvance(section.label) + 12, 18)
+            painter.fillRect(box, colour(theme.section, 0.9))
+            painter.setPen(QColor(theme.ground))
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, section.label)
+            painter.setPen(QPen(QColor(theme.section), 2))
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+
+    def scale(self, painter: QPainter, area: QRectF) -> None:
+        for value in (1.0, 0.0, -1.0):
+            self.label(
+                painter, area, area.center().y() - value * area.height() / 2, f"{value:+.0f}" if value else "0"
+            )
