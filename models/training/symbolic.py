@@ -227,8 +227,39 @@ def groove(performance: Performance, repeats: float, stretch: float) -> Piece:
         for b, v, vel in raw
         if v and b < whole and b + i * whole < total
     ]
-    times = tempo_map(np.full(total, performance.bpm * stretch))
-    piece = Piece(f"groove_{performance.style}", "groove", times, [(b, metre) for b in range(0, total, metre)])
-    piece.hits, piece.licences, piece.electronic = hits, ["CC BY 4.0 (Groove MIDI Dataset)"], 0.2
-    piece.valid = [(0.0, float(total))]
+    piece = Piece(
+        f"groove_{performance.style}",
+        "groove",
+        tempo_map(np.full(total, performance.bpm * stretch)),
+        [(b, metre) for b in range(0, total, metre)],
+        hits=hits,
+        licences=["CC BY 4.0 (Groove MIDI Dataset)"],
+        electronic=0.2,
+        valid=[(0.0, float(total))],
+    )
+    _follow(piece)
     return piece
+
+
+def _follow(piece: Piece) -> None:
+    """
+    Let the beats follow the drummer, who plays up to 30 ms ahead of the metronome (9 ms in the median).
+
+    The offset of each beat is the median over the hits near it, smoothed over about two bars.
+    """
+    at = np.array([hit.beat for hit in piece.hits])
+    offset = np.full(piece.beats + 1, np.nan)
+    for beat in range(piece.beats + 1):
+        near = at[np.abs(at - beat) < 0.12] - beat
+        if len(near):
+            offset[beat] = np.median(near)
+    known = np.flatnonzero(~np.isnan(offset))
+    if not len(known):
+        return
+    filled = np.interp(np.arange(len(offset)), known, offset[known])
+    window = np.hanning(11)[1:-1]
+    padded = np.concatenate([np.repeat(filled[:1], 4), filled, np.repeat(filled[-1:], 4)])
+    smooth = np.convolve(padded, window / window.sum(), "valid")
+    played = piece.time(at)
+    piece.beat_times = piece.time(np.arange(piece.beats + 1) + smooth)
+    piece.hits = [hit._replace(beat=float(b)) for hit, b in zip(piece.hits, piece.beat(played), strict=True)]

@@ -134,3 +134,22 @@ def test_hearing_never_clips_or_vanishes() -> None:
 
 def test_styles_cover_the_asked_families() -> None:
     assert {"house", "techno", "dnb", "dubstep", "samba", "waltz", "six_eight", "jcore", "ambient"} <= set(STYLES)
+
+
+def test_groove_beats_follow_the_drummer(tmp_path: Path) -> None:
+    midi, track = mido.MidiFile(), mido.MidiTrack()
+    track.append(mido.MetaMessage("set_tempo", tempo=500000, time=0))
+    early = 19  # ticks of 480: about 20 ms ahead of the metronome
+    for i in range(32):
+        note = 36 if i % 2 == 0 else 38
+        track.append(
+            mido.Message("note_on", channel=9, note=note, velocity=100, time=480 - early if i == 0 else 430)
+        )
+        track.append(mido.Message("note_off", channel=9, note=note, time=50))
+    midi.tracks.append(track)
+    midi.save(tmp_path / "beat.mid")
+    piece = symbolic.groove(symbolic.Performance(tmp_path / "beat.mid", "rock", 120.0, 4, 16.5), 16.5, 1.0)
+    times = piece.time(np.array([hit.beat for hit in piece.hits]))
+    nearest = np.min(np.abs(times[:, None] - piece.beat_times[None]), axis=1)
+    assert np.median(nearest) < 0.002
+    assert piece.time(4.0) == pytest.approx(2.0 - 0.0198, abs=0.003)
