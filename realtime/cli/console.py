@@ -131,7 +131,7 @@ class ConsoleView:
     def snapshot(self) -> Snapshot:
         """What is so now."""
         for event in self._subscription.poll():
-            if event.name not in ("host.heartbeat", "transport.beat"):
+            if event.output not in ("heartbeat", "beat"):  # the lamps show these
                 self._events.append(event)
         seconds = time.monotonic() - self._started
         return Snapshot(self._client.values(), self._client.status(), tuple(self._events), seconds, self._notice)

@@ -147,7 +147,8 @@ def test_ends_when_told(hosts: list[Host], osc_receiver: OscReceiver, number: in
     assert status == expected
     assert "Traceback" not in err
     assert "Traceback" not in out
-    assert not [c for c in children if c.is_running() and c.status() != psutil.STATUS_ZOMBIE]
+    gone, alive = psutil.wait_procs(children, timeout=5.0)
+    assert not alive, gone
 
 
 def test_console_lines_in_a_pipe(hosts: list[Host]) -> None:
