@@ -106,7 +106,7 @@ class Form(QWidget):
             box.setSingleStep(1)
         if _optional(info.annotation):
             box.setSpecialValueText("none")
-            box.setMinimum(box.minimum() - 1)
+            box.setMinimum(box.minimum() - 1)  # type: ignore[arg-type]
         box.setKeyboardTracking(False)
         box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         box.valueChanged.connect(lambda _: self.changed.emit())
@@ -128,7 +128,7 @@ class Form(QWidget):
                 field.setChecked(bool(value))
             elif isinstance(field, (QSpinBox, QDoubleSpinBox)):
                 shown = field.minimum() if value is None else value
-                field.setValue(round(shown) if isinstance(field, QSpinBox) else float(shown))
+                field.setValue(round(shown) if isinstance(field, QSpinBox) else float(shown))  # type: ignore[arg-type]
             elif isinstance(field, QLineEdit):
                 field.setText(", ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value or ""))
             field.blockSignals(False)

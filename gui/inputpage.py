@@ -67,7 +67,8 @@ class InputPage(QScrollArea):
         self.detail = quiet()
         self.loss = quiet(
             "When this input disappears, the host says so and goes on: the clock keeps time, outputs keep "
-            "sending, and the input is taken again as soon as it is back. Another device is never taken in its place."
+            "sending, and the input is taken again as soon as it is back. "
+            "Another device is never taken in its place."
         )
         for widget in (self.title, self.level, self.detail, self.loss):
             layout.addWidget(widget)
@@ -183,9 +184,13 @@ class InputPage(QScrollArea):
             return
         gone = "" if source.get("connected", True) else " — gone; waiting for it"
         self.title.setText(f"{source['name']}{gone}")
-        lost = source.get("lost", 0)
-        parts = [f"{source['sample_rate']} Hz", f"{source['channels']} channels",
-                 f"{source['latency_ms']:.1f} ms latency", f"{lost} frames lost", f"opened again {source.get('reopened', 0)} times"]  # fmt: skip
+        parts = [
+            f"{source['sample_rate']} Hz",
+            f"{source['channels']} channels",
+            f"{source['latency_ms']:.1f} ms latency",
+            f"{source.get('lost', 0)} frames lost",
+            f"opened again {source.get('reopened', 0)} times",
+        ]
         if source.get("message"):
             parts.append(str(source["message"]))
         self.detail.setText(" · ".join(parts))

@@ -88,7 +88,7 @@ class Drums(Strip):
         for time, lane, strength in hits:
             hue = theme.onset if lane == len(lanes) - 1 else hues[lane % len(hues)]
             high = max(3.0, (tall - 3) * min(1.0, strength))
-            x = self.x(time, area)
+            x = self.across(time, area)
             painter.fillRect(QRectF(x - 1, (lane + 1) * tall - high - 1, 4, high), QColor(hue))
 
     def scale(self, painter: QPainter, area: QRectF) -> None:

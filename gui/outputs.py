@@ -110,9 +110,9 @@ class OutputCard(QFrame):
         self.box.setRange(-1000, 1000)
         self.box.setSuffix(" ms")
         self.box.setKeyboardTracking(False)
-        for widget in (self.slider, self.box):
-            widget.setAccessibleName(f"Offset of {name}")
-            widget.setToolTip("Negative leaves really earlier (by prediction), positive later; milliseconds")
+        for control in (self.slider, self.box):
+            control.setAccessibleName(f"Offset of {name}")
+            control.setToolTip("Negative leaves really earlier (by prediction), positive later; milliseconds")
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(60)

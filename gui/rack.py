@@ -161,14 +161,16 @@ class Rack(QScrollArea):
         self.offer = QComboBox()
         self.offer.setEditable(True)
         self.offer.setAccessibleName("Plugin to add")
-        self.offer.lineEdit().setPlaceholderText("plugin, or folder of a bundle")
+        line = self.offer.lineEdit()
+        assert line is not None
+        line.setPlaceholderText("plugin, or folder of a bundle")
         self.offer.setMinimumContentsLength(12)
         self.offer.setToolTip(
             "An installed plugin by name, or the path of a plugin file or bundle folder on the host"
         )
         add = QPushButton("Add")
         add.clicked.connect(lambda: self.add(self.offer.currentText().strip()))
-        self.offer.lineEdit().returnPressed.connect(lambda: self.add(self.offer.currentText().strip()))
+        line.returnPressed.connect(lambda: self.add(self.offer.currentText().strip()))
         row.addWidget(QLabel("Add a plugin:"))
         row.addWidget(self.offer, 1)
         row.addWidget(add)

@@ -109,7 +109,7 @@ class Strip(QWidget):
         """Where the picture is, logical pixels."""
         return QRectF(self.GUTTER, 0, max(1, self.width() - self.GUTTER), self.height())
 
-    def x(self, time: float, area: QRectF) -> float:
+    def across(self, time: float, area: QRectF) -> float:
         """Where a time is."""
         ratio = self.devicePixelRatioF()
         return area.right() - (self._edge - math.floor(time * self.per_second())) / ratio
@@ -193,7 +193,7 @@ class Strip(QWidget):
         beat = QPen(colour(theme.beat, 0.45 * strength), 1)
         down = QPen(colour(theme.downbeat, 0.9 * strength), 2)
         for time, place in self.model.beats.since(self.start()).tolist():
-            x = self.x(time, area)
+            x = self.across(time, area)
             painter.setPen(down if place == 1 else beat)
             painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
 

@@ -64,12 +64,12 @@ class Waveform(Strip):
         painter.setPen(QPen(colour(theme.onset, 0.9), 2))
         tall = 0.22 * area.height()
         for time, strength in model.onsets.since(self.start()).tolist():
-            x = self.x(time, area)
+            x = self.across(time, area)
             painter.drawLine(QPointF(x, area.bottom()), QPointF(x, area.bottom() - 3 - tall * min(1.0, strength)))
         for section in model.sections:
             if section.time < self.start():
                 continue
-            x = self.x(section.time, area)
+            x = self.across(section.time, area)
             box = QRectF(x, area.top(), painter.fontMetrics().horizontalAdvance(section.label) + 12, 18)
             painter.fillRect(box, colour(theme.section, 0.9))
             painter.setPen(QColor(theme.ground))

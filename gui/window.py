@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from PySide6.QtCore import QByteArray, QEvent, Qt
 from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QFont, QKeySequence
@@ -124,7 +125,7 @@ class Window(QMainWindow):
         self._action(file, "&End", "Ctrl+Q", self.close)
         for k in range(self.pages.count()):
             page = self._action(
-                view, self.pages.tabText(k), f"Ctrl+{k + 1}", lambda k=k: self.pages.setCurrentIndex(k)
+                view, self.pages.tabText(k), f"Ctrl+{k + 1}", partial(self.pages.setCurrentIndex, k)
             )
             page.setStatusTip(f"Show the {self.pages.tabText(k)} page")
         view.addSeparator()
