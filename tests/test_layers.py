@@ -129,11 +129,12 @@ def test_what_is_imported_is_declared() -> None:
 
     core = named(project["dependencies"])
     extras = set().union(*(named(r) for r in project["optional-dependencies"].values()))
-    for package in PACKAGES:
+    ours = {*PACKAGES, "tests", "scripts", "examples", ""}
+    for package in (*PACKAGES, "tests", "scripts", "examples"):
         for path in sources(package):
             for name in imports(parsed(path)):
                 top = name.partition(".")[0]
-                if top in sys.stdlib_module_names or top in PACKAGES or top in ("", "msvcrt"):
+                if top in sys.stdlib_module_names or top in ours or top == "msvcrt":
                     continue
                 distribution = DISTRIBUTIONS.get(top, top).lower()
                 assert distribution in core | extras, f"{path.relative_to(ROOT)}: '{top}' is not in pyproject.toml"

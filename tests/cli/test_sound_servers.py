@@ -19,12 +19,12 @@ import soundfile
 from realtime.audio.demo import FOLDER, demo_truth
 from realtime.cli.main import main
 from tests.fixtures.osc import OscReceiver, osc_receiver
-from tests.fixtures.sound import PulseServer, jack_server, pulse_server
+from tests.fixtures.sound import PulseServer
 from tests.fixtures.waiting import until
 
 pytestmark = pytest.mark.device
 
-__all__ = ["jack_server", "osc_receiver", "pulse_server"]
+__all__ = ["osc_receiver"]
 
 RATE = 48_000
 CLICK_AT = 0.5
