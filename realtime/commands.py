@@ -66,7 +66,17 @@ class Commands:
                 {"name": str, "on": bool}, lambda name, on: self._engine.runner.enable(name, on)
             ),
             "output.test": Command({"name": str}, lambda name: self._engine.runner.test(name)),
-            "outputs.panic": Command({}, lambda: self._engine.runner.panic()),
+            "outputs.panic": Command({}, self._panic),
+            "rule.fire": Command({"name": str}, lambda name: self._engine.routing.rules.fire(name)),
+            "rule.mute": Command(
+                {"name": str, "on": bool}, lambda name, on: self._engine.routing.rules.mute(name, on)
+            ),
+            "rule.enable": Command(
+                {"name": str, "on": bool}, lambda name, on: self._engine.routing.rules.enable(name, on)
+            ),
+            "rule.scale": Command(
+                {"name": str, "factor": float}, lambda name, factor: self._engine.routing.rules.scale(name, factor)
+            ),
             "input.event": Command({"name": str, "value": float}, self._input_event),
             "preset.get": Command({}, lambda: self._engine.current_preset().model_dump()),
             "preset.list": Command({}, lambda: sorted(presets.available())),
@@ -144,6 +154,13 @@ class Commands:
         except ValidationError as e:
             raise UserError(f"preset.apply: {presets.explain(e, presets.Preset)}") from e
         switch(self._engine, wanted)
+
+    def _rule(self, action: str) -> Callable[..., Any]:
+        return lambda **params: getattr(self._engine.routing.rules, action)(**params)
+
+    def _panic(self) -> None:
+        self._engine.routing.rules.panic()
+        self._engine.runner.panic()
 
     def _input_event(self, name: str, value: float) -> None:
         """Something pressed or moved elsewhere (OS2L, MIDI): an event ``input.NAME`` that routes can use."""

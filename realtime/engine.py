@@ -21,9 +21,9 @@ from realtime.commands import Commands
 from realtime.errors import DeviceLost, UserError
 from realtime.hosting.fastlane import FastLane
 from realtime.hosting.plugin import ENGINE_RATE, PluginFactory
-from realtime.outputs.mapping import Mapper
 from realtime.outputs.precise import ask_for_priority
 from realtime.outputs.registry import check_all, create
+from realtime.outputs.routing import Routing
 from realtime.outputs.runner import Runner
 from realtime.preset import Preset
 from realtime.switching import make_slots, make_transports
@@ -94,7 +94,8 @@ class Engine:
         self._thread: threading.Thread | None = None
         self._health: threading.Thread | None = None
         self._wanted = outputs
-        self.runner = Runner(self.bus, self.transport, self.clock, self, Mapper(preset.routes), preset.transport)
+        self.routing = Routing(preset)
+        self.runner = Runner(self.bus, self.transport, self.clock, self, self.routing, preset.transport)
         self.failure: BaseException | None = None
 
     @property
@@ -241,6 +242,7 @@ class Engine:
             "transport": {"source": self.main, **self.transport.describe()},
             "plugins": [s.status() for s in self.slots],
             "outputs": self.runner.status(),
+            "rules": self.routing.rules.status(),
         }
 
     def current_preset(self) -> Preset:

@@ -1,6 +1,6 @@
 """The schema of everything a user can set, and the one place that reads and writes it.
 
-A preset is a TOML file: ``[input] [plugins.NAME] [transport] [[outputs]] [[routes]]``. Unknown keys
+A preset is a TOML file: ``[input] [plugins.NAME] [transport] [[outputs]] [[routes]] [[rules]]``. Unknown keys
 are errors that name the key and the nearest valid one.
 """
 
@@ -18,6 +18,7 @@ import platformdirs
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from realtime.errors import UserError
+from realtime.outputs.rules.settings import RuleSettings
 
 
 class Strict(BaseModel):
@@ -111,6 +112,7 @@ class Preset(Strict):
         default_factory=list, description="checked by each output's own Settings"
     )
     routes: list[RouteSettings] = Field(default_factory=list)
+    rules: list[RuleSettings] = Field(default_factory=list)
 
 
 def user_folder() -> Path:
@@ -210,7 +212,7 @@ def dumps(preset: Preset) -> str:
 
 def _table(lines: list[str], prefix: str, data: dict[str, Any]) -> None:
     nested = {k: v for k, v in data.items() if isinstance(v, dict)}
-    arrays = {k: v for k, v in data.items() if isinstance(v, list) and v and isinstance(v[0], dict)}
+    arrays = {k: v for k, v in data.items() if isinstance(v, list) and v and all(isinstance(i, dict) for i in v)}
     for key, value in data.items():
         if key not in nested and key not in arrays and value is not None:
             lines.append(f"{_key(key)} = {_value(value)}")
@@ -234,8 +236,10 @@ def _value(value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, (int, float)):
         return repr(value)
-    if isinstance(value, list):
+    if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_value(v) for v in value) + "]"
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None) + " }"
     escaped = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
     return f'"{escaped}"'
 

@@ -9,8 +9,8 @@ from realtime.errors import UserError
 from realtime.hosting import registry
 from realtime.hosting.plugin import Descriptor, PluginFactory
 from realtime.hosting.slot import Slot
-from realtime.outputs.mapping import Mapper
 from realtime.outputs.registry import check_all, create
+from realtime.outputs.routing import Routing
 from realtime.preset import Preset
 from realtime.transport import Transport
 
@@ -80,6 +80,7 @@ def switch(engine: Engine, preset: Preset) -> None:
         has changed).
     """
     wanted = {s.name: s for s in check_all(preset.outputs, f"preset {preset.name}")}
+    routing = Routing(preset)
     present = {s.identifier: s for s in engine.slots}
     slots = make_slots(preset, engine.plugins, present)
     transports, main = make_transports(preset, slots, engine.transports, engine.main)
@@ -93,7 +94,8 @@ def switch(engine: Engine, preset: Preset) -> None:
         raise
     engine.on_lane(lambda: _swap(engine, preset, slots, transports, main))
     runner = engine.runner
-    runner.reroute(Mapper(preset.routes))
+    engine.routing = routing
+    runner.reroute(routing)
     open_now = {str(s["name"]): s for s in runner.settings()}
     for name, as_it_is in open_now.items():
         new = wanted.get(name)

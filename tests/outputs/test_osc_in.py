@@ -76,6 +76,8 @@ def test_every_action(rig: tuple[Desk, OscInput, socket.socket]) -> None:
         (("/preset", "dj"), "preset.load", {"name": "dj"}),
         (("/param/bands/attack", 4.5), "plugin.set", {"plugin": "bands", "parameter": "attack", "value": 4.5}),
         (("/panic",), "outputs.panic", {}),
+        (("/rule/flash", 1.0), "rule.fire", {"name": "flash"}),
+        (("/input/pad-1", 0.5), "input.event", {"name": "pad-1", "value": 0.5}),
     ]
     for sent, _, _ in wanted:
         sender.send(message("/sidechain" + sent[0], *sent[1:]))
