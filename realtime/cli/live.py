@@ -146,8 +146,7 @@ def _run(args: argparse.Namespace, preset: Preset, source: str, where: Address |
             supervisor.start()
         except UserError:
             if recorder is not None:
-                recorder.stop()
-                recorder.path.unlink(missing_ok=True)
+                recorder.discard()
             raise
         announce(_first_status(supervisor), preset, server.url if server is not None else "")
         _watch(supervisor, args.seconds, args.no_ui)

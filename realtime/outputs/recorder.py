@@ -58,6 +58,7 @@ class Recorder:
         self._say = say
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
+        self._discarded = False
         self.events = self.bytes = self.missed = 0
         self.message = ""
         try:
@@ -85,6 +86,12 @@ class Recorder:
         if self._thread is not None:
             self._thread.join()
             self._thread = None
+
+    def discard(self) -> None:
+        """End without a file: what was begun is thrown away, what was there before stays as it was."""
+        self._discarded = True
+        self.stop()
+        self.part.unlink(missing_ok=True)
 
     def status(self) -> dict[str, Any]:
         """State of the recording, as plain data."""
@@ -118,7 +125,8 @@ class Recorder:
                     events.wait(0.2)
                 file.flush()
                 os.fsync(file.fileno())
-            self._name()
+            if not self._discarded:
+                self._name()
         except OSError as e:  # the disk is full or gone: what was written stays as .part
             self._note(f"recording ended: {self.part}: {e.strerror}; what was written until then is kept there")
 
@@ -142,7 +150,7 @@ class Recorder:
 
 
 class Recordings:
-    """Start and stop recordings by command, into one folder (``record.start``, ``record.stop``).
+    """Recordings by command, into one folder: ``record.start``, ``record.stop``, ``record.status``.
 
     A client names a file, never a path: what comes over the network stays in the folder.
     """
@@ -154,7 +162,12 @@ class Recordings:
 
     def methods(self) -> dict[str, Callable[..., Any]]:
         """Commands for a WebSocket server."""
-        return {"record.start": self.start, "record.stop": self.stop}
+        return {"record.start": self.start, "record.stop": self.stop, "record.status": self.status}
+
+    def status(self) -> dict[str, Any]:
+        """The recording that runs, or the last one; ``recording`` says which."""
+        current = self._current
+        return current.status() if current is not None else {"recording": False}
 
     def start(self, path: str = "") -> dict[str, Any]:
         """Start recording to a file of the folder; without a name, the date and time is its name."""

@@ -51,6 +51,7 @@ class Hello(_Strict):
     server: Literal["sidechain"]
     version: str
     limits: dict[str, float]
+    methods: list[str] = Field(description="commands of this front process, besides the engine's")
     status: dict[str, Any]
 
 

@@ -230,6 +230,7 @@ class WebSocketServer:
                 "server": "sidechain",
                 "version": str(status.get("version", "")),
                 "limits": asdict(self._limits),
+                "methods": sorted(self._methods),
                 "status": self._whole_status(status),
             }
         )

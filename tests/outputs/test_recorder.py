@@ -104,6 +104,15 @@ def test_what_was_there_is_kept_aside(tmp_path: Path) -> None:
     assert (tmp_path / "x.jsonl.bak").read_text() == "mine"
 
 
+def test_a_recording_that_is_thrown_away_leaves_what_was_there(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text("mine")
+    recorder = Recorder(FakeEngine(), tmp_path / "x.jsonl")
+    recorder.start()
+    recorder.discard()
+    assert os.listdir(tmp_path) == ["x.jsonl"]
+    assert (tmp_path / "x.jsonl").read_text() == "mine"
+
+
 def test_clients_name_files_never_paths(tmp_path: Path) -> None:
     engine = FakeEngine()
     recordings = Recordings(engine, tmp_path / "sets")
@@ -115,7 +124,9 @@ def test_clients_name_files_never_paths(tmp_path: Path) -> None:
     assert recordings.start("one.jsonl")["recording"]
     with pytest.raises(UserError, match="already"):
         recordings.start("two.jsonl")
+    assert recordings.status()["recording"]
     assert not recordings.stop()["recording"]
+    assert not recordings.status()["recording"]
     recordings.start()
     recordings.stop()
     assert len(list((tmp_path / "sets").glob("*.jsonl"))) == 2

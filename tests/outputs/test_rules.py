@@ -371,7 +371,7 @@ send = [
   { address = "/flash", values = [1.0, "now", { cycle = [1, "b"] }, { weighted = [["x", 1], [2, 3]] }] },
   { to = ["lights"], address = "dmx:wash", values = [{ ramp = [1, 0], beats = 2 }] },
 ]
-then = [{ after_beats = 0.5, send = [{ address = "/f", values = [{ live = "bands.low", scale = [0, 1, 0, 9] }] }] }]
+then = [{ after_beats = 1, send = [{ address = "/f", values = [{ live = "bands.low", scale = [0, 1, 0, 9] }] }] }]
 
 [[rules]]
 name = "by hand"

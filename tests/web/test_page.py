@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
+from realtime.outputs.recorder import Recordings
 from realtime.web.server import WebSocketServer
 from scripts import chromium
 from scripts.chromium import Browser
@@ -137,6 +139,34 @@ def test_outputs_and_plugins_can_be_worked(page: Browser, engine: FakeEngine) ->
         ("output.enable", {"name": "osc lights", "on": False}),
         ("plugin.enable", {"plugin": "beat", "on": False}),
     ]
+
+
+def test_rules_presets_and_recording(browser: Browser, engine: FakeEngine, tmp_path: Path) -> None:
+    server = WebSocketServer(engine, port=0, methods=Recordings(engine, tmp_path).methods())
+    server.start()
+    try:
+        browser.open(server.url)
+        browser.until("document.querySelectorAll('#rule-list li').length === 2")
+        browser.click("#rule-list li:nth-child(1) button")
+        browser.click("#rule-list li:nth-child(2) button[aria-pressed]")
+        browser.until("document.getElementById('preset').options.length === 3")
+        browser.js(
+            "(() => { const p = document.getElementById('preset'); p.value = 'vocal';"
+            " p.dispatchEvent(new Event('change')); })()"
+        )
+        until(lambda: len(engine.calls) == 3)
+        assert engine.calls == [
+            ("rule.fire", {"name": "flash on the one"}),
+            ("rule.mute", {"name": "strobe", "on": False}),
+            ("preset.load", {"name": "vocal"}),
+        ]
+        browser.click("#record")
+        browser.until("document.getElementById('record').getAttribute('aria-pressed') === 'true'")
+        browser.click("#record")
+        browser.until("document.getElementById('record').getAttribute('aria-pressed') === 'false'")
+        assert len(list(tmp_path.glob("*.jsonl"))) == 1
+    finally:
+        server.stop()
 
 
 def test_typing_is_not_playing(page: Browser, engine: FakeEngine) -> None:

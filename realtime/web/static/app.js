@@ -13,7 +13,7 @@ const FLASH = 120;
 const clock = new Clock();
 let values = {}, status = {}, hits = {}, words = {};
 const connection = new Connection({
-  hello: (m) => { status = m.status; showStatus(); },
+  hello: (m) => { status = m.status; showStatus(); greet(m.methods || []); },
   status: (m) => { status = m.status; showStatus(); },
   values: (m) => { values = m.values; clock.take(values); },
   event: (m) => take(m),
@@ -72,8 +72,27 @@ function showStatus() {
   set($("marks"), marks.join(" · "));
   lists.outputs(status.outputs || []);
   lists.plugins(status.plugins || []);
+  lists.rules(status.rules || []);
+  const presets = $("preset");
+  if (document.activeElement !== presets && [...presets.options].some((o) => o.value === status.preset)) presets.value = status.preset;
   lists.host(status, values);
   showCards();
+}
+
+/** What this host offers besides: other presets, a recorder. */
+async function greet(methods) {
+  const found = await connection.call("preset.list", {}).catch(() => []), presets = $("preset");
+  presets.replaceChildren(...(found || []).map((name) => new Option(name, name)));
+  presets.hidden = !presets.options.length;
+  if (status.preset && !found?.includes(status.preset)) presets.prepend(new Option(status.preset, status.preset));
+  presets.value = status.preset || "";
+  $("record").hidden = !methods.includes("record.start");
+  if (methods.includes("record.status")) showRecording(await connection.call("record.status", {}).catch(() => ({})));
+}
+
+function showRecording(state) {
+  $("record").setAttribute("aria-pressed", String(Boolean(state?.recording)));
+  $("record").title = state?.path ? `${state.recording ? "Recording to" : "Recorded to"} ${state.path}` : "Record all events to a file on the host";
 }
 
 function showCards() {
@@ -189,6 +208,12 @@ for (const button of document.querySelectorAll("[data-call]")) {
   button.addEventListener("click", () => { if (button.dataset.pressed) delete button.dataset.pressed; else press(button); });
 }
 $("metre").addEventListener("change", (e) => call("transport.metre", { beats: Number(e.target.value) }));
+$("preset").addEventListener("change", (e) => { call("preset.load", { name: e.target.value }); e.target.blur(); });
+$("record").addEventListener("click", async () => {
+  const on = $("record").getAttribute("aria-pressed") !== "true";
+  const state = await call(on ? "record.start" : "record.stop");
+  if (state) { showRecording(state); log(`${on ? "recording to" : "recorded"} ${state.path}`); }
+});
 $("help").addEventListener("click", () => $("keys").showModal());
 $("contrast").addEventListener("click", contrast);
 $("gate-form").addEventListener("submit", (e) => { e.preventDefault(); $("gate").close(); connection.useToken($("token").value); });

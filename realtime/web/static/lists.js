@@ -63,6 +63,30 @@ export class Lists {
     return row;
   }
 
+  rules(list) {
+    document.getElementById("rules").hidden = list.length === 0;
+    this.fill("rule-list", list, (r) => r.name, (r) => this.ruleRow(r), (row, r) => {
+      const before = this.sent.get(`rule/${r.name}`) ?? r.fired;
+      this.sent.set(`rule/${r.name}`, r.fired);
+      row.lamp.className = `lamp${r.fired > before ? " on" : ""}`;
+      set(row.name, r.name);
+      set(row.detail, `${r.when} · fired ${r.fired.toLocaleString("en")}×${r.enabled ? "" : " · off"}`);
+      row.toggle.setAttribute("aria-pressed", String(!r.muted));
+      set(row.toggle, r.muted ? "Muted" : "On");
+    });
+  }
+
+  ruleRow(r) {
+    const name = r.name, row = {
+      lamp: make("i", { className: "lamp" }), name: make("b"), detail: make("small"),
+      fire: make("button", { textContent: "Fire", title: "Fire once, whatever its conditions" }), toggle: make("button", { title: "Muted, it keeps time and sends nothing" }),
+    };
+    row.fire.addEventListener("click", () => this.call("rule.fire", { name }));
+    row.toggle.addEventListener("click", () => this.call("rule.mute", { name, on: row.toggle.getAttribute("aria-pressed") === "true" }));
+    row.element = make("li", {}, row.lamp, make("div", { className: "text" }, row.name, row.detail), make("div", { className: "side" }, row.fire, row.toggle));
+    return row;
+  }
+
   host(status, values) {
     const host = status.host || {}, input = status.input || {}, web = status.websocket || {};
     const lost = input.lost ?? 0, entries = [
