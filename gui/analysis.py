@@ -76,7 +76,9 @@ class Analysis(QMainWindow):
         dock.setObjectName(name)
         dock.setWidget(view)
         dock.setFeatures(
-            QDockWidget.DockWidgetFeature.DockWidgetMovable | QDockWidget.DockWidgetFeature.DockWidgetClosable
+            QDockWidget.DockWidgetFeature.DockWidgetMovable
+            | QDockWidget.DockWidgetFeature.DockWidgetClosable
+            | QDockWidget.DockWidgetFeature.DockWidgetFloatable
         )
         dock.visibilityChanged.connect(self._show_empty)
         self._docks[name] = dock

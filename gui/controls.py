@@ -13,7 +13,6 @@ from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QSizePolicy,
     QSlider,
     QToolButton,
     QVBoxLayout,
@@ -51,9 +50,9 @@ class ParameterControl(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         title = QLabel(descriptor["name"])
-        title.setMinimumWidth(110)
-        title.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
-        layout.addWidget(title, 3)
+        title.setFixedWidth(title.fontMetrics().horizontalAdvance("M" * 13))
+        title.setWordWrap(True)
+        layout.addWidget(title)
         if descriptor["choices"]:
             self._make_choice(layout)
         else:
@@ -71,7 +70,7 @@ class ParameterControl(QWidget):
         self.choice.addItems(self._d["choices"])
         self.choice.setAccessibleName(self._d["name"])
         self.choice.activated.connect(lambda _: self._timer.start())
-        layout.addWidget(self.choice, 5)
+        layout.addWidget(self.choice, 1)
 
     def _make_slider(self, layout: QHBoxLayout) -> None:
         self.slider = QSlider(Qt.Orientation.Horizontal)
@@ -89,8 +88,9 @@ class ParameterControl(QWidget):
         if self._d["unit"]:
             self.box.setSuffix(f" {self._d['unit']}")
         self.box.valueChanged.connect(self._typed)
-        layout.addWidget(self.slider, 4)
-        layout.addWidget(self.box, 2)
+        self.box.setFixedWidth(self.box.fontMetrics().horizontalAdvance("M" * 10) + 24)
+        layout.addWidget(self.slider, 1)
+        layout.addWidget(self.box)
 
     def value(self) -> float:
         """What is set."""

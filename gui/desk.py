@@ -10,6 +10,8 @@ from PySide6.QtCore import QObject, Signal
 
 from gui.feed import Done
 from gui.model import Model
+from realtime.errors import UserError
+from realtime.outputs import registry
 
 EVERY = 1.5
 """Seconds between two looks at the preset while a page that shows it is open."""
@@ -158,8 +160,13 @@ def _plain(preset: dict[str, Any]) -> dict[str, Any]:
     """What counts as a change: names and the window's own scope do not, nor settings left at their default."""
     made = {k: v for k, v in preset.items() if k not in ("name", "description")}
     made["plugins"] = {k: v for k, v in preset.get("plugins", {}).items() if k != "scope"}
-    made["outputs"] = [
-        {k: v for k, v in o.items() if (k, v) not in (("enabled", True), ("offset_ms", 0.0))}
-        for o in preset.get("outputs", [])
-    ]
+    made["outputs"] = [_whole(o) for o in preset.get("outputs", [])]
     return made
+
+
+def _whole(output: dict[str, Any]) -> dict[str, Any]:
+    """An output's settings with those that are left at their default."""
+    try:
+        return registry.check(output).model_dump() | {"name": output.get("name") or output.get("kind")}
+    except UserError:
+        return output

@@ -70,7 +70,10 @@ class InputPage(QScrollArea):
             "sending, and the input is taken again as soon as it is back. "
             "Another device is never taken in its place."
         )
-        for widget in (self.title, self.level, self.detail, self.loss):
+        self.level.setTextVisible(False)
+        self.level.setFixedHeight(14)
+        self.reading = QLabel()
+        for widget in (self.title, self.level, self.reading, self.detail, self.loss):
             layout.addWidget(widget)
         return frame
 
@@ -177,7 +180,7 @@ class InputPage(QScrollArea):
         source = self.model.status.get("input", {})
         rms, peak = self.model.number("level.rms", -120.0), self.model.number("level.peak", -120.0)
         self.level.setValue(round(10 * min(60.0, max(0.0, rms + 60.0))))
-        self.level.setFormat(f"{rms:.1f} dB RMS · {peak:.1f} dB peak" if rms > -119 else "silence")
+        self.reading.setText(f"{rms:.1f} dB RMS · {peak:.1f} dB peak" if rms > -119 else "silence")
         if not alive or not source:
             self.title.setText("No host is connected")
             self.detail.setText("")

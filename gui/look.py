@@ -27,8 +27,8 @@ class Choices:
 
     theme: Theme = DARK
     palette: str = "inferno"
-    low: float = -80.0
-    high: float = -10.0
+    low: float = -70.0
+    high: float = 0.0
     span: float = 8.0
     scale: float = 1.0
     hidden: frozenset[str] = field(default_factory=frozenset)

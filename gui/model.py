@@ -202,7 +202,9 @@ class Model:
             self.key = key
         if now - self._slow >= 0.25:
             self._slow = now
-            self.tempo.add(now, self.number("transport.bpm", 0.0), self.number("transport.confidence", 0.0))
+            known = self.values.get("transport.state") in ("locked", "coasting", "held")
+            bpm = self.number("transport.bpm", 0.0) if known else 0.0
+            self.tempo.add(now, bpm, self.number("transport.confidence", 0.0))
             self.loudness.add(now, self.number("level.momentary"), self.number("level.shortterm"))
             self._sample_tags(now)
 

@@ -126,13 +126,17 @@ class OutputCard(QFrame):
         zero.setToolTip("No offset")
         zero.setAccessibleName(f"No offset for {name}")
         zero.clicked.connect(lambda: self.box.setValue(0))
-        row = QHBoxLayout()
+        timing = QWidget()
+        timing.setVisible(not kind.endswith("-in"))
+        row = QHBoxLayout(timing)
+        row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(quiet("earlier"))
         row.addWidget(self.slider, 1)
         row.addWidget(quiet("later"))
         row.addWidget(self.box)
         row.addWidget(zero)
-        grid.addLayout(row, 1, 0, 1, 4)
+        grid.addWidget(timing, 1, 0, 1, 4)
+        self.test.setVisible(not kind.endswith("-in"))
         self.last = quiet()
         self.trouble = QLabel()
         self.trouble.setProperty("bad", True)
@@ -168,7 +172,8 @@ class OutputCard(QFrame):
                 widget.blockSignals(True)
                 widget.setValue(offset)
                 widget.blockSignals(False)
-        place = ":".join(str(settings[k]) for k in ("host", "port") if settings.get(k))
+        host = settings.get("host") or ("127.0.0.1" if settings.get("port") else "")
+        place = ":".join(str(p) for p in (host, settings.get("port")) if p)
         about = [
             status.get("kind", ""),
             place,
@@ -177,7 +182,8 @@ class OutputCard(QFrame):
         self._set(self.about, " · ".join(a for a in about if a))
         last = status.get("last") or "nothing yet"
         worst = f" · worst {status['worst_ms']:.1f} ms late" if status.get("worst_ms") else ""
-        self._set(self.last, f"{sent} sent · last: {last}{worst}")
+        verb = "taken" if str(status.get("kind", "")).endswith("-in") else "sent"
+        self._set(self.last, f"{sent} {verb} · last: {last}{worst}")
         said = status.get("message", "")
         if errors or status.get("dropped"):
             said = f"{errors} errors, {status.get('dropped', 0)} dropped. {said}"

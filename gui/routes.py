@@ -70,7 +70,7 @@ class RoutesPage(QWidget):
         self.table.currentCellChanged.connect(lambda *_: self._show_chosen())
         self.form = Form(RouteSettings, offers={"source": ["bands.low"]})
         self.form.changed.connect(self._take_form)
-        scroll = QScrollArea()
+        self.detail = scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setWidget(self.form)
         scroll.setMinimumWidth(280)
@@ -84,6 +84,7 @@ class RoutesPage(QWidget):
             "No routes. One of them sends any result, for example the bass of the music, to any message."
         )
         layout.addWidget(self.empty)
+        self.detail.hide()
         desk.preset_changed.connect(self._take_preset)
         self._update_buttons()
 
@@ -202,7 +203,7 @@ class RoutesPage(QWidget):
     def _show_chosen(self) -> None:
         row = self.table.currentRow()
         chosen = 0 <= row < len(self.routes)
-        self.form.setEnabled(chosen)
+        self.detail.setVisible(chosen)
         if chosen:
             self.form.show_values(self.routes[row])
 

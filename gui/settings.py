@@ -21,8 +21,8 @@ class Settings:
 
     theme: str = "dark"
     palette: str = "inferno"
-    low: float = -80.0
-    high: float = -10.0
+    low: float = -70.0
+    high: float = 0.0
     span: float = 8.0
     scale: float = 1.0
     page: int = 0

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.hands import HANDS, Hand, Hands
@@ -176,7 +176,11 @@ class Reading(Panel):
         painter.drawText(head, Qt.AlignmentFlag.AlignCenter, self._title)
         foot = 8.0 if self._share else 0.0
         body = QRectF(box.left(), head.bottom(), box.width(), max(8.0, box.height() - head.height() - foot))
-        painter.setFont(self.fit(max(text, "8888", key=len), body.adjusted(0, 3, 0, -3)))
+        painter.setFont(
+            self.fit(
+                max(text, "searching" if self._title == "State" else "100 % ", key=len), body.adjusted(0, 3, 0, -3)
+            )
+        )
         painter.setPen(QColor(hue or theme.text))
         painter.drawText(body, Qt.AlignmentFlag.AlignCenter, text)
         if self._share:
@@ -194,6 +198,25 @@ def _counted(number: int) -> str:
 def _level_text(model: Model) -> str:
     level = model.number("level.rms", -120.0)
     return "−∞ dB" if level <= -119 else f"{level:.0f} dB".replace("-", "−")
+
+
+class StageButton(QPushButton):
+    """A large button; its text grows with it."""
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """As large as its longest line lets it be."""
+        super().resizeEvent(event)
+        font = self.font()
+        longest = max(self.text().split("\n"), key=len)
+        metrics = QFontMetricsF(font)
+        share = min(
+            0.8 * self.width() / max(1.0, metrics.horizontalAdvance(longest)),
+            0.34 * self.height() / metrics.height(),
+        )
+        wanted = round(min(30.0, max(8.0, font.pointSizeF() * share)), 1)
+        if abs(wanted - font.pointSizeF()) > 0.5:
+            font.setPointSizeF(wanted)
+            self.setFont(font)
 
 
 class Stage(QWidget):
@@ -240,17 +263,17 @@ class Stage(QWidget):
         layout.addWidget(self.lamps, 4)
         layout.addWidget(self.sweep)
         layout.addLayout(row, 4)
-        layout.addLayout(grid)
+        layout.addLayout(grid, 4)
 
     def _button(self, hand: Hand, hands: Hands) -> QPushButton:
-        button = QPushButton(f"{hand.title}\n{hand.key_text}")
+        button = StageButton(f"{hand.title}\n{hand.key_text}")
         button.setToolTip(f"{hand.tip} (key: {hand.key_text})")
         button.setAccessibleName(hand.title)
         button.setProperty("stage", True)
         button.setCheckable(bool(hand.shows))
         button.setAutoRepeat(hand.repeats)
         button.setMinimumWidth(60)
-        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Minimum)
+        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         if hand.on_press:
             button.pressed.connect(lambda: hands.do(hand.name))
         else:

@@ -80,6 +80,8 @@ def blend(text: str, other: str, share: float) -> str:
 
 def apply(app: QApplication, theme: Theme, scale: float, base: QFont) -> None:
     """Dress the whole application; `scale` multiplies the size of the `base` font."""
+    if app.style().name() != "fusion":
+        app.setStyle("Fusion")
     font = QFont(base)
     font.setPointSizeF(max(6.0, base.pointSizeF() * scale))
     app.setFont(font)
@@ -113,13 +115,14 @@ def _sheet(t: Theme) -> str:
     QPushButton, QToolButton {{ background: {t.raised}; border: 1px solid {t.line}; border-radius: 5px;
         padding: 5px 12px; color: {t.text}; }}
     QPushButton:hover, QToolButton:hover {{ border-color: {t.accent}; }}
-    QPushButton:focus, QToolButton:focus, QComboBox:focus, QAbstractSpinBox:focus, QLineEdit:focus,
-    QCheckBox:focus, QSlider:focus {{ border: 1px solid {t.accent}; }}
+    QPushButton:focus, QToolButton:focus, QLineEdit:focus, QCheckBox:focus,
+    QSlider:focus {{ border: 1px solid {t.accent}; }}
     QPushButton:pressed, QToolButton:pressed {{ background: {t.selected}; }}
     QPushButton:checked, QToolButton:checked {{ background: {t.accent}; color: {t.ground}; font-weight: bold; }}
     QPushButton:disabled, QToolButton:disabled {{ color: {dim}; }}
-    QPushButton[stage="true"] {{ padding: 10px 6px; }}
-    QLineEdit, QComboBox, QAbstractSpinBox {{ background: {t.panel}; border: 1px solid {t.line};
+    QToolButton {{ padding: 3px 7px; }}
+    QPushButton[stage="true"] {{ padding: 8px 4px; }}
+    QLineEdit {{ background: {t.panel}; border: 1px solid {t.line};
         border-radius: 4px; padding: 3px 6px; color: {t.text}; selection-background-color: {t.selected}; }}
     QComboBox QAbstractItemView {{ background: {t.raised}; color: {t.text}; border: 1px solid {t.line}; }}
     QTabBar::tab {{ background: {t.ground}; color: {t.quiet}; padding: 7px 16px; border: 0;

@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from gui.look import Look
 from gui.model import COLUMN, Model
-from gui.strip import Picture, Strip
+from gui.strip import LEAD, Picture, Strip
 from gui.theme import blend, colour, rgb
 
 
@@ -78,6 +78,10 @@ class Waveform(Strip):
             painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
 
     def scale(self, painter: QPainter, area: QRectF) -> None:
+        step = 1 if area.width() / self.look.choices.span > 90 else 2 if self.look.choices.span <= 12 else 4
+        for back in range(step, int(self.look.choices.span), step):
+            x = area.right() - (back + LEAD) / self.look.choices.span * area.width()
+            painter.drawText(QRectF(x - 30, 1, 60, 16), Qt.AlignmentFlag.AlignCenter, f"−{back} s")
         for value in (1.0, 0.0, -1.0):
             self.label(
                 painter, area, area.center().y() - value * area.height() / 2, f"{value:+.0f}" if value else "0"

@@ -28,7 +28,7 @@ from gui.routes import RoutesPage
 from gui.settings import Settings
 from gui.stage import Stage
 
-RANGES = ((-60, 0), (-70, -10), (-80, -10), (-90, -20), (-100, -30))
+RANGES = ((-50, 0), (-60, 0), (-70, 0), (-80, -10), (-90, -20), (-100, -30))
 SPANS = (4, 8, 12, 16, 24)
 _STATUS_EVERY = 0.25
 
@@ -85,6 +85,7 @@ class Window(QMainWindow):
         self.pages = QTabWidget()
         self.pages.setDocumentMode(True)
         self.pages.setUsesScrollButtons(True)
+        self.pages.tabBar().setDrawBase(False)
         for page, title in (
             (self.stage, "Stage"), (self.analysis, "Analysis"), (self.rack, "Rack"), (self.outputs, "Outputs"),
             (self.routes, "Routes"), (self.input, "Input"), (self.presets, "Presets"),
