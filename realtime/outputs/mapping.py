@@ -25,7 +25,7 @@ _INDEX = re.compile(r"(?P<name>[^\[\]]+)(\[(?P<index>\d+)\])?\Z")
 
 DIALECTS: Mapping[str, tuple[str, ...]] = {
     "osc": ("/",),
-    "midi": ("note:", "cc:", "bend:", "pressure:", "program:"),
+    "midi": ("note:", "cc:", "bend:", "pb", "pressure:", "program:"),
     "dmx": ("dmx:",),
     "os2l": ("btn:", "cmd:"),
 }

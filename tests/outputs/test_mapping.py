@@ -135,9 +135,9 @@ def test_an_event_falls_back_by_the_release() -> None:
 
 
 def test_labels_select_and_travel() -> None:
-    kick = Mapper([route(source="drums.hit", label="kick", address="note:36@10", out_high=127, to=["drums"])])
+    kick = Mapper([route(source="drums.hit", label="kick", address="note:36@10", to=["drums"])])
     hits = [event(0.5, "kick", "drums.hit"), event(1.0, "snare", "drums.hit")]
-    assert kick.on_events(hits) == [(("drums",), Message("note:36@10", (63.5,)))]
+    assert kick.on_events(hits) == [(("drums",), Message("note:36@10", (0.5,)))]
     assert numbers(Mapper([route(source="key.key")]).on_events([event(None, "A minor", "key.key")])) == ["A minor"]
     assert numbers(Mapper([route(source="host.gap")]).on_events([event(None, None, "host.gap")])) == [1.0]
 
