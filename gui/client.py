@@ -25,6 +25,9 @@ RATE = 60.0
 MOST_EVENTS = 16_384
 """Events that wait for the timer; the oldest give way."""
 
+PACKETS = ("scope.waveform", "scope.spectrum")
+MOST_PACKETS = 128
+
 ANSWER_WITHIN = 8.0
 _RETRY = (0.2, 0.5, 1.0, 2.0)
 _STALE = 0.5
@@ -56,6 +59,8 @@ class Client:
         self._values: dict[str, Number] = {}
         self._status: dict[str, Any] = {}
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
+        self._packets: deque[tuple[str, list[float]]] = deque(maxlen=MOST_PACKETS)
+        self._hops: dict[str, Any] = {}
         self._replies: deque[dict[str, Any]] = deque(maxlen=1024)
         self._waiting: dict[int, tuple[str, Done | None, float]] = {}
         self._next_call = 0
@@ -132,6 +137,11 @@ class Client:
         """Newest values."""
         return self._values
 
+    def packets(self) -> list[tuple[str, list[float]]]:
+        """The scope's vectors since the last call."""
+        packets = self._packets
+        return [packets.popleft() for _ in range(len(packets))]
+
     def status(self) -> Mapping[str, Any]:
         """Newest status."""
         return self._status
@@ -200,9 +210,9 @@ class Client:
                 )
                 failures = len(_RETRY)
             except (OSError, TimeoutError, WebSocketException, ValueError) as e:
-                reason = getattr(e, "strerror", None) or str(e) or e.__class__.__name__
+                reason = "nobody answers there" if isinstance(e, ConnectionRefusedError) else str(e)
                 if where == self._where and not self._idle:
-                    self._message = f"no host at {where[5:-3]} ({reason}); trying again"
+                    self._message = f"No host at {where[5:-3]} ({reason or e.__class__.__name__}). Trying again …"
             self._lose()
             failures += 1
             with contextlib.suppress(TimeoutError):
@@ -252,6 +262,7 @@ class Client:
 
     def _take(self, kind: str, message: dict[str, Any]) -> None:
         if kind == "values":
+            self._keep_packets(message["values"])
             self._values = message["values"]
             self._snapshots += 1
             if message["time"] is not None:
@@ -267,6 +278,13 @@ class Client:
             self.missed += int(message["events"])
         elif kind == "reply":
             self._replies.append(message)
+
+    def _keep_packets(self, values: dict[str, Any]) -> None:
+        for name in PACKETS:
+            packet = values.get(name)
+            if isinstance(packet, list) and packet and packet[0] != self._hops.get(name):
+                self._hops[name] = packet[0]
+                self._packets.append((name, packet))
 
     def _set_clock(self, stream: float) -> None:
         """The least delayed snapshot says how far the stream is; slowly forgotten, for clocks drift."""

@@ -50,7 +50,7 @@ class ParameterControl(QWidget):
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         title = QLabel(descriptor["name"])
-        title.setFixedWidth(title.fontMetrics().horizontalAdvance("M" * 13))
+        title.setFixedWidth(title.fontMetrics().horizontalAdvance("M" * 10))
         title.setWordWrap(True)
         layout.addWidget(title)
         if descriptor["choices"]:
@@ -76,7 +76,7 @@ class ParameterControl(QWidget):
         self.slider = QSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
         self.slider.setAccessibleName(self._d["name"])
-        self.slider.setMinimumWidth(60)
+        self.slider.setMinimumWidth(40)
         self.slider.valueChanged.connect(self._slid)
         self.box = QDoubleSpinBox()
         self.box.setRange(self._low, self._high)
@@ -88,7 +88,7 @@ class ParameterControl(QWidget):
         if self._d["unit"]:
             self.box.setSuffix(f" {self._d['unit']}")
         self.box.valueChanged.connect(self._typed)
-        self.box.setFixedWidth(self.box.fontMetrics().horizontalAdvance("M" * 10) + 24)
+        self.box.setFixedWidth(self.box.fontMetrics().horizontalAdvance("0" * 12) + 30)
         layout.addWidget(self.slider, 1)
         layout.addWidget(self.box)
 

@@ -43,6 +43,10 @@ class Feed(Protocol):
         """Newest values by ``plugin.output``."""
         ...
 
+    def packets(self) -> list[tuple[str, list[float]]]:
+        """Vectors of the scope since the last call, by name: these must not be missed, so they queue (bounded)."""
+        ...
+
     def status(self) -> Mapping[str, Any]:
         """Newest status of the host."""
         ...

@@ -220,15 +220,13 @@ class Model:
                 tag.past.add(now, tag.value)
 
     def _scope(self) -> None:
-        for name, columns, each, width in (
-            ("scope.waveform", self.waveform, round(FRAME / COLUMN), 2),
-            ("scope.spectrum", self.spectra, 1, BANDS),
-        ):
-            packed = self.values.get(name)
-            if not isinstance(packed, list) or len(packed) < 2 or (len(packed) - 1) % width:
+        for name, packed in self.feed.packets():
+            wave = name == "scope.waveform"
+            columns, each = (self.waveform, round(FRAME / COLUMN)) if wave else (self.spectra, 1)
+            if len(packed) < 2 or (len(packed) - 1) % columns.width:
                 continue
-            data = np.asarray(packed, np.float32)
-            columns.put(round(data[0]) * each, data[1:].reshape(-1, width))
+            data = np.asarray(packed, np.float64)
+            columns.put(round(data[0]) * each, data[1:].reshape(-1, columns.width))
 
     def _clock(self) -> Clock:
         state = self.values.get("transport.state")

@@ -51,7 +51,6 @@ class PluginCard(QFrame):
         self.switch.setFont(font)
         self.switch.clicked.connect(self._switch)
         self.cost = quiet()
-        self.cost.setWordWrap(False)
         self.cost.setToolTip(
             "Time for one hop, median and 99th percentile; share of one core; time from sound to result"
         )
@@ -61,10 +60,10 @@ class PluginCard(QFrame):
         remove.setAccessibleName(f"Remove {descriptor['name']}")
         remove.clicked.connect(self._remove)
         head.addWidget(self.switch, 1)
-        head.addWidget(self.cost)
         head.addWidget(remove)
         layout.addLayout(head)
         layout.addWidget(quiet(descriptor["description"]))
+        layout.addWidget(self.cost)
         self.error = QLabel()
         self.error.setProperty("bad", True)
         self.error.setWordWrap(True)
@@ -164,7 +163,8 @@ class Rack(QScrollArea):
         line = self.offer.lineEdit()
         assert line is not None
         line.setPlaceholderText("plugin, or folder of a bundle")
-        self.offer.setMinimumContentsLength(12)
+        self.offer.setMinimumContentsLength(6)
+        self.offer.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.offer.setToolTip(
             "An installed plugin by name, or the path of a plugin file or bundle folder on the host"
         )
@@ -223,7 +223,7 @@ class Rack(QScrollArea):
     def refresh(self) -> None:
         """Called once a frame while in sight; figures change four times a second."""
         if self._frame % _EVERY == 0:
-            self.empty.setVisible(not self.cards or not self.model.feed.connected)
+            self.empty.setVisible(not self.cards)
             for status in self.model.status.get("plugins", ()):
                 shown = self.cards.get(status["identifier"])
                 if shown is not None:

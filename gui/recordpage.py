@@ -37,6 +37,14 @@ def folder() -> Path:
     return Path(platformdirs.user_data_dir("sidechain")) / "recordings"
 
 
+def short(path: Path | None) -> str:
+    """A path for people: ``~`` for one's own folder."""
+    try:
+        return f"~/{path.relative_to(Path.home())}" if path is not None else ""
+    except ValueError:
+        return str(path)
+
+
 class RecordPage(QWidget):
     """Recorder, player, log."""
 
@@ -68,7 +76,7 @@ class RecordPage(QWidget):
         self.button.setCheckable(True)
         self.button.setToolTip("Events, values and the sound's outline, to a file of this machine (Ctrl+R)")
         self.button.clicked.connect(lambda _: self.toggle())
-        self.state = quiet(f"Recordings go to {folder()}")
+        self.state = quiet(f"Recordings go to {short(folder())}")
         row.addWidget(self.button)
         row.addWidget(self.state, 1)
         layout.addLayout(row)
@@ -139,7 +147,7 @@ class RecordPage(QWidget):
             self._desk.refused.emit(trouble)
         else:
             self._last = tape.path
-            self._desk.told.emit(f"recorded: {tape.path}")
+            self._desk.told.emit(f"recorded: {short(tape.path)}")
         self._show_recorder()
 
     def _show_recorder(self) -> None:
@@ -153,7 +161,9 @@ class RecordPage(QWidget):
                 f"{tape.path.name}: {seconds:.0f} s, {tape.lines} lines, {tape.bytes / 1e6:.1f} MB{lost}"
             )
         else:
-            self.state.setText(f"Last: {self._last}" if self._last else f"Recordings go to {folder()}")
+            self.state.setText(
+                f"Last: {short(self._last)}" if self._last else f"Recordings go to {short(folder())}"
+            )
 
     # -- replay ---------------------------------------------------------------------------------------------
 

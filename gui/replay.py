@@ -18,6 +18,7 @@ from realtime.outputs.eventfile import Entry
 AHEAD = 0.12
 """Seconds by which outlines of the sound are handed out early: each tells of the last 120 ms."""
 
+MOST_PACKETS = 512
 _INDEX_EVERY = 1.0
 _EVENTS = {"onset.onset", "drums.hit", "voice.active", "pitch.note", "structure.section"}
 
@@ -56,6 +57,7 @@ class Replay:
         self._lives, self._snapshots = 1, 0
         self._index: list[tuple[float, int]] = []
         self._replies: list[tuple[Done | None, str]] = []
+        self._packets: list[tuple[str, list[float]]] = []
         self._own_clock = False
         self._beat: tuple[float, float, float] = (0.0, 0.0, 0.0)
         try:
@@ -98,6 +100,11 @@ class Replay:
         """Values at this place."""
         return self._values
 
+    def packets(self) -> list[tuple[str, list[float]]]:
+        """Vectors of the scope that were passed."""
+        found, self._packets = self._packets, []
+        return found
+
     def status(self) -> Mapping[str, Any]:
         """As much of a host's status as a recording knows."""
         return {
@@ -125,8 +132,7 @@ class Replay:
                 if self._own_clock and entry.plugin == self._source and entry.output == "beat":
                     self._hear(entry)
             else:
-                value = entry.label if entry.value is None else entry.value
-                self._values[entry.name] = list(value) if isinstance(value, tuple) else value
+                self._keep(entry)
             self._next = next(self._lines, None)
         if self._own_clock:
             self._tell()
@@ -209,6 +215,15 @@ class Replay:
                     yield eventfile.parse([raw.decode()], str(self.path))[0]
                 except (UserError, IndexError, UnicodeDecodeError):
                     return
+
+    def _keep(self, entry: Entry) -> None:
+        value = entry.label if entry.value is None else entry.value
+        if isinstance(value, tuple):
+            self._values[entry.name] = list(value)
+            if entry.plugin == "scope" and len(self._packets) < MOST_PACKETS:
+                self._packets.append((entry.name, list(value)))
+        else:
+            self._values[entry.name] = value
 
     def _hear(self, entry: Entry) -> None:
         before = self._beat[0]

@@ -79,11 +79,11 @@ class RoutesPage(QWidget):
         self.split.addWidget(scroll)
         self.split.setStretchFactor(0, 3)
         self.split.setStretchFactor(1, 2)
-        layout.addWidget(self.split, 1)
         self.empty = quiet(
             "No routes. One of them sends any result, for example the bass of the music, to any message."
         )
         layout.addWidget(self.empty)
+        layout.addWidget(self.split, 1)
         self.detail.hide()
         desk.preset_changed.connect(self._take_preset)
         self._update_buttons()

@@ -59,7 +59,7 @@ class Bpm(Panel):
     def reading(self) -> str:
         """What stands there."""
         bpm = self.model.clock.bpm
-        return f"{bpm:.1f}" if bpm > 0 else "–––"
+        return f"{bpm:.1f}" if bpm > 0 else "–"
 
     def refresh(self) -> None:
         now = (self.reading(), self.model.clock.state)
@@ -131,10 +131,12 @@ class Sweep(Panel):
         if clock.state in ("locked", "coasting", "held"):
             done = QRectF(box.left(), box.top(), clock.bar_phase * box.width(), box.height())
             painter.fillRect(done, colour(theme.state(clock.state), 0.75))
-            painter.fillRect(QRectF(done.right() - 2, box.top() - 3, 4, box.height() + 6), QColor(theme.text))
         for k in range(1, clock.beats_per_bar):
             x = box.left() + k / clock.beats_per_bar * box.width()
             painter.fillRect(QRectF(x - 1, box.top(), 2, box.height()), QColor(theme.ground))
+        if clock.state in ("locked", "coasting", "held"):
+            x = box.left() + clock.bar_phase * box.width()
+            painter.fillRect(QRectF(x - 2, box.top() - 3, 4, box.height() + 6), QColor(theme.text))
 
 
 class Reading(Panel):
@@ -176,11 +178,10 @@ class Reading(Panel):
         painter.drawText(head, Qt.AlignmentFlag.AlignCenter, self._title)
         foot = 8.0 if self._share else 0.0
         body = QRectF(box.left(), head.bottom(), box.width(), max(8.0, box.height() - head.height() - foot))
-        painter.setFont(
-            self.fit(
-                max(text, "searching" if self._title == "State" else "100 % ", key=len), body.adjusted(0, 3, 0, -3)
-            )
-        )
+        room = body.adjusted(0, 3, 0, -3)
+        usual = self.fit("searching" if self._title == "State" else "−88 dB", room)
+        own = self.fit(text, room)
+        painter.setFont(own if own.pixelSize() < usual.pixelSize() else usual)
         painter.setPen(QColor(hue or theme.text))
         painter.drawText(body, Qt.AlignmentFlag.AlignCenter, text)
         if self._share:
@@ -196,27 +197,10 @@ def _counted(number: int) -> str:
 
 
 def _level_text(model: Model) -> str:
+    if not model.values:
+        return "–"
     level = model.number("level.rms", -120.0)
     return "−∞ dB" if level <= -119 else f"{level:.0f} dB".replace("-", "−")
-
-
-class StageButton(QPushButton):
-    """A large button; its text grows with it."""
-
-    def resizeEvent(self, event: QResizeEvent) -> None:
-        """As large as its longest line lets it be."""
-        super().resizeEvent(event)
-        font = self.font()
-        longest = max(self.text().split("\n"), key=len)
-        metrics = QFontMetricsF(font)
-        share = min(
-            0.8 * self.width() / max(1.0, metrics.horizontalAdvance(longest)),
-            0.34 * self.height() / metrics.height(),
-        )
-        wanted = round(min(30.0, max(8.0, font.pointSizeF() * share)), 1)
-        if abs(wanted - font.pointSizeF()) > 0.5:
-            font.setPointSizeF(wanted)
-            self.setFont(font)
 
 
 class Stage(QWidget):
@@ -239,7 +223,7 @@ class Stage(QWidget):
             Reading(model, look, "State", "searching, locked, coasting (keeps time on its own) or held",
                     lambda m: m.clock.state or "no clock", None, lambda m, k: k.theme.state(m.clock.state)),
             Reading(model, look, "Confidence", "How sure the tracker is, 0 to 100 %",
-                    lambda m: f"{100 * m.clock.confidence:.0f} %", lambda m: m.clock.confidence,
+                    lambda m: f"{100 * m.clock.confidence:.0f} %" if m.clock.state else "–", lambda m: m.clock.confidence,
                     lambda m, k: k.theme.good if m.clock.confidence >= 0.5 else k.theme.warn),
             Reading(model, look, "Bar", "Bars since the clock began", lambda m: _counted(m.clock.bar)),
             Reading(model, look, "Phrase", "Phrases since the clock began", lambda m: _counted(m.clock.phrase)),
@@ -266,7 +250,7 @@ class Stage(QWidget):
         layout.addLayout(grid, 4)
 
     def _button(self, hand: Hand, hands: Hands) -> QPushButton:
-        button = StageButton(f"{hand.title}\n{hand.key_text}")
+        button = QPushButton(f"{hand.title}\n{hand.key_text}")
         button.setToolTip(f"{hand.tip} (key: {hand.key_text})")
         button.setAccessibleName(hand.title)
         button.setProperty("stage", True)
@@ -295,3 +279,16 @@ class Stage(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(1100, 680)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """The buttons' text is as large as the narrowest of them lets it be."""
+        super().resizeEvent(event)
+        font = QFont(self.font())
+        font.setPixelSize(100)
+        metrics = QFontMetricsF(font)
+        lines = [line for b in self.buttons.values() for line in b.text().split("\n")]
+        wide = max(metrics.horizontalAdvance(line) for line in lines)
+        room = self.width() / 5 - 16, self.height() * 0.085
+        size = round(min(34.0, max(9.0, 100 * min(0.86 * room[0] / wide, 0.36 * room[1] / metrics.height()))))
+        for button in self.buttons.values():
+            button.setStyleSheet(f"font-size: {size}px")

@@ -121,6 +121,7 @@ def _sheet(t: Theme) -> str:
     QPushButton:checked, QToolButton:checked {{ background: {t.accent}; color: {t.ground}; font-weight: bold; }}
     QPushButton:disabled, QToolButton:disabled {{ color: {dim}; }}
     QToolButton {{ padding: 3px 7px; }}
+    QTabBar QToolButton {{ padding: 0; border: 0; border-radius: 0; }}
     QPushButton[stage="true"] {{ padding: 8px 4px; }}
     QLineEdit {{ background: {t.panel}; border: 1px solid {t.line};
         border-radius: 4px; padding: 3px 6px; color: {t.text}; selection-background-color: {t.selected}; }}

@@ -7,6 +7,7 @@ host. Without a screen, Xvfb is one. The web page needs Chromium and is left out
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import socket
 import subprocess
@@ -102,10 +103,8 @@ def main() -> int:
     args.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as config, socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:
         os.environ["SIDECHAIN_CONFIG"] = config
-        try:
+        with contextlib.suppress(OSError):
             listener.bind(("127.0.0.1", 9000))  # somebody listens to the preset's OSC
-        except OSError:
-            pass
         try:
             with virtual_screen(1920, 1200, force=True):
                 print(*photograph(args.folder, args.preset, args.settle), sep="\n")
