@@ -34,16 +34,18 @@ def dj_mix(seed: int, stage: Stage) -> tuple[np.ndarray, Labels, dict[str, objec
 
 
 def _window(
-    seed: int, source: str, stage: Stage, seconds: float, rng: np.random.Generator
+    seed: int, source: str, stage: Stage, seconds: float, rng: np.random.Generator, tame: bool
 ) -> tuple[np.ndarray, Labels, str, set[str], list[str]]:
-    piece = pieces.draw(seed, source, stage.data, seconds + 4)
+    piece = pieces.draw(seed, source, stage.data, seconds + 4, tame=tame or None)
     start = float(piece.beat_times[0]) + float(rng.uniform(0, max(0.0, piece.duration - seconds)))
     seconds = min(seconds, float(piece.beat_times[-1]) - start)
     dry = mix(piece, seed, stage, start, seconds)
     return dry.audio, labels_of(piece, dry, start, seconds), piece.style, dry.licences, dry.instruments
 
 
-def cut(rng: np.random.Generator, seed: int, stage: Stage) -> tuple[np.ndarray, Labels, dict[str, object]]:
+def cut(
+    rng: np.random.Generator, seed: int, stage: Stage, tame: bool = False
+) -> tuple[np.ndarray, Labels, dict[str, object]]:
     """Two or three windows of different pieces, one after the other, at any moment."""
     audio: list[np.ndarray] = []
     labels: Labels = {}
@@ -56,7 +58,7 @@ def cut(rng: np.random.Generator, seed: int, stage: Stage) -> tuple[np.ndarray, 
         source = pick(rng, ("composer", "pop909", "groove"), (6, 2, 1)) if stage.data else "composer"
         # Far seeds of the same residue modulo 50 keep a validation piece made of validation material.
         x, own, style, used, parts = _window(
-            seed + 50_000_000 * (i + 1), source, stage, float(rng.uniform(15, 35)), rng
+            seed + 50_000_000 * (i + 1), source, stage, float(rng.uniform(15, 35)), rng, tame
         )
         if i:
             cuts.append([at])
@@ -77,7 +79,7 @@ def cut(rng: np.random.Generator, seed: int, stage: Stage) -> tuple[np.ndarray, 
 
 
 def crossfade(
-    rng: np.random.Generator, seed: int, stage: Stage, fade_beats: int | None = None
+    rng: np.random.Generator, seed: int, stage: Stage, fade_beats: int | None = None, tame: bool = False
 ) -> tuple[np.ndarray, Labels, dict[str, object]]:
     """
     Beat-matched crossfade between two composed pieces of one tempo, 16-64 beats long.
@@ -94,9 +96,9 @@ def crossfade(
     beat = 60 / bpm
     fade = fade_beats or pick(rng, (8, 16, 16, 32, 32, 64))
     lead, tail = int(rng.uniform(15, 30) / beat / 4) * 4, int(rng.uniform(15, 30) / beat / 4) * 4
-    one = compose(stream(seed, "dj", "a"), first_style, (lead + fade + 8) * beat, bpm, steady=True)
-    two = compose(stream(seed, "dj", "b"), second_style, (tail + fade + 8) * beat, bpm, steady=True)
-    slip = pick(rng, (0, 0, 0, 0, 1, 2, 3))
+    one = compose(stream(seed, "dj", "a"), first_style, (lead + fade + 8) * beat, bpm, steady=True, tame=tame)
+    two = compose(stream(seed, "dj", "b"), second_style, (tail + fade + 8) * beat, bpm, steady=True, tame=tame)
+    slip = 0 if tame else pick(rng, (0, 0, 0, 0, 1, 2, 3))
     a = mix(one, seed, stage, 0.0, (lead + fade) * beat)
     b = mix(two, seed + 1_000_000_000, stage, slip * beat, (tail + fade) * beat)
     total = int((lead + fade + tail) * beat * RATE)

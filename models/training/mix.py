@@ -168,7 +168,7 @@ def mix(piece: Piece, seed: int, stage: Stage, start: float, seconds: float) -> 
             vocals = _spans([(a, a + d) for a, d, _, _ in notes], seconds)
     out = np.zeros(count, dtype=np.float32)
     send = np.zeros(count, dtype=np.float32)
-    spread = float(rng.uniform(1, 5))
+    spread = 1.0 if piece.tame else float(rng.uniform(1, 5))
     for role, wave in parts.items():
         active = wave[np.abs(wave) > 1e-4]
         level = float(np.sqrt(np.mean(active**2))) if len(active) else 1.0
@@ -183,8 +183,9 @@ def mix(piece: Piece, seed: int, stage: Stage, start: float, seconds: float) -> 
         )
         out += fx.convolve(send, tail)
     _effects(rng, piece, out, start)
-    out = glitch.finish_mix(rng, piece, out, start, RATE)
-    if chance(rng, 0.05):
+    if not piece.tame:
+        out = glitch.finish_mix(rng, piece, out, start, RATE)
+    if not piece.tame and chance(rng, 0.05):
         at, length = float(rng.uniform(0, 0.7 * seconds)), float(rng.uniform(2, 12))
         loudness = np.float32(np.sqrt(np.mean(out**2)) * rng.uniform(0.5, 3))
         talk = articulate.speech(rng, at, length, count, RATE)
@@ -261,7 +262,7 @@ def _drums(
     packs = bool(stage.data and sampler.catalogue(stage.data))
     if (source == "shots" and not packs) or (source == "font" and stage.fluid is None):
         source = "synth"
-    trims = {voice: rng.normal(0, 4) for voice in DRUM_CLASS}
+    trims = {voice: rng.normal(0, 1.0 if piece.tame else 4.0) for voice in DRUM_CLASS}
     loud = [(t, v, a) for t, v, a in hits]
     out = np.zeros(count, dtype=np.float32)
     if source == "font" and stage.fluid is not None:

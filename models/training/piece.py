@@ -34,9 +34,13 @@ POP_STYLES = (
     "garage",
 )
 TRIPLE_STYLES = ("waltz", "three_pop")
+TAME = 0.35
+"""Share of pieces mixed as a producer would; the rest are wilder than good taste allows."""
 
 
-def draw(seed: int, source: str, data: Path | None, seconds: float, speed: float = 1.0) -> Piece:
+def draw(
+    seed: int, source: str, data: Path | None, seconds: float, speed: float = 1.0, tame: bool | None = None
+) -> Piece:
     """
     The piece of a seed, at least `seconds` long where the source allows.
 
@@ -48,13 +52,20 @@ def draw(seed: int, source: str, data: Path | None, seconds: float, speed: float
         Folder with ``pop909`` and ``groove``.
     speed : float
         Later playing speed, which the tempo makes up for.
+    tame : bool, optional
+        See `Piece.tame`; drawn when missing.
     """
     rng = stream(seed, "piece", source)
+    if tame is None:
+        tame = chance(stream(seed, "taste"), TAME)
     if source == "composer" or data is None:
-        return compose(rng, draw_style(rng), seconds, speed=speed)
+        return compose(rng, draw_style(rng), seconds, speed=speed, tame=tame)
     if source == "pop909":
-        return _pop(rng, symbolic.pop909_songs(data, is_val(seed)), speed)
-    return _groove(rng, symbolic.groove_performances(data, is_val(seed)), seconds, speed)
+        piece = _pop(rng, symbolic.pop909_songs(data, is_val(seed)), speed)
+    else:
+        piece = _groove(rng, symbolic.groove_performances(data, is_val(seed)), seconds, speed)
+    piece.tame = tame
+    return piece
 
 
 def _pop(rng: np.random.Generator, songs: tuple[Path, ...], speed: float) -> Piece:

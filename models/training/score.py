@@ -76,6 +76,8 @@ class Piece:
         First beat and number of beats of each bar; the last bar may be cut by the end of the piece.
     valid : list of (float, float)
         Spans of beats with a defined pulse.
+    tame : bool
+        Mixed with taste: usual balance, no tricks, no interjections.
     """
 
     style: str
@@ -92,6 +94,7 @@ class Piece:
     electronic: float = 0.5
     human: float = 0.0
     licences: list[str] = field(default_factory=list)
+    tame: bool = False
 
     @property
     def beats(self) -> int:

@@ -71,7 +71,7 @@ def formed(styles: tuple[str, ...], form: Form) -> Maker:
     def make(seed: int, number: int, stage: Stage) -> Rendered:
         rng = stream(seed, "piece")
         style = replace(STYLES[styles[number % len(styles)]], electronic=0.7)
-        piece = compose(rng, style, SECONDS, steady=True, form=form)
+        piece = compose(rng, style, SECONDS, steady=True, form=form, tame=True)
         return _finish(seed, piece, stage, CLEAN, seconds=piece.duration)
 
     return make
@@ -84,7 +84,7 @@ def ramped(factor: float) -> Maker:
         rng = stream(seed, "piece")
         style = STYLES[VARIED[number % len(VARIED)]]
         bpm = log_uniform(rng, *style.tempo)
-        piece = compose(rng, style, SECONDS * 1.2, bpm, steady=True)
+        piece = compose(rng, style, SECONDS * 1.2, bpm, steady=True, tame=True)
         at = np.arange(piece.beats)
         third = piece.beats // 3
         up, down = np.clip((at - third) / 16, 0, 1), np.clip((at - 2 * third) / 16, 0, 1)
@@ -103,9 +103,11 @@ def heard(hearing: Callable[[np.random.Generator], Hearing]) -> Maker:
         condition = hearing(stream(seed, "hearing"))
         if number % 4 == 3 and stage.data and symbolic.pop909_songs(stage.data, True):
             piece = pieces.draw(seed, "pop909", stage.data, SECONDS)
+            piece.tame = True
             start = float(piece.time(piece.bars[min(12, len(piece.bars) - 1)][0]))
             return _finish(seed, piece, stage, condition, start=start)
-        return _finish(seed, compose(rng, STYLES[VARIED[number % len(VARIED)]], SECONDS), stage, condition)
+        piece = compose(rng, STYLES[VARIED[number % len(VARIED)]], SECONDS, tame=True)
+        return _finish(seed, piece, stage, condition)
 
     return make
 
@@ -113,14 +115,14 @@ def heard(hearing: Callable[[np.random.Generator], Hearing]) -> Maker:
 def faded(seed: int, number: int, stage: Stage) -> Rendered:
     """A beat-matched crossfade of 16, 32 or 64 beats."""
     rng = stream(seed, "dj")
-    audio, labels, info = dj.crossfade(rng, seed, stage, (16, 32, 64)[number % 3])
+    audio, labels, info = dj.crossfade(rng, seed, stage, (16, 32, 64)[number % 3], tame=True)
     return finish(rng, audio, labels, {"seed": seed, **info}, CLEAN, stage.data)
 
 
 def cut(seed: int, number: int, stage: Stage) -> Rendered:
     """Hard cuts between unrelated pieces."""
     rng = stream(seed, "dj")
-    audio, labels, info = dj.cut(rng, seed, stage)
+    audio, labels, info = dj.cut(rng, seed, stage, tame=True)
     return finish(rng, audio, labels, {"seed": seed, **info}, CLEAN, stage.data)
 
 
@@ -128,7 +130,7 @@ def metre(*styles: str) -> Maker:
     """Pieces of given styles."""
 
     def make(seed: int, number: int, stage: Stage) -> Rendered:
-        piece = compose(stream(seed, "piece"), STYLES[styles[number % len(styles)]], SECONDS)
+        piece = compose(stream(seed, "piece"), STYLES[styles[number % len(styles)]], SECONDS, tame=True)
         return _finish(seed, piece, stage, CLEAN)
 
     return make

@@ -57,6 +57,7 @@ def compose(
     steady: bool = False,
     form: Sequence[tuple[str, int]] | None = None,
     speed: float = 1.0,
+    tame: bool = False,
 ) -> Piece:
     """
     Compose a piece.
@@ -76,6 +77,8 @@ def compose(
     speed : float
         The sound will be played faster by this factor: a drawn tempo is divided by it, so that what is heard
         keeps the style's tempo (and with it the level of the beat).
+    tame : bool
+        All usual parts, no changes of metre, a balanced mix.
     """
     tempo = bpm or log_uniform(rng, *style.tempo) * (1.0 if chance(rng, 0.85) else rng.uniform(0.93, 1.07))
     if style.electronic > 0.5 and bpm is None and chance(rng, 0.5):
@@ -85,10 +88,10 @@ def compose(
     missing = frozenset(
         p
         for p in ("kick", "snare", "hats", "perc", "bass", "chords", "pad")
-        if chance(rng, 0.05 if p != "perc" else 0.3)
+        if chance(rng, 0.05 if p != "perc" else 0.3) and not (tame and p != "perc")
     ) | frozenset(p for p, keep in (("lead", style.lead), ("vocal", style.vocal)) if not chance(rng, keep))
     sections = fixed(form, missing) if form else plan(rng, style.plan, count, missing)
-    bars = _bars(rng, style, sections)
+    bars = _bars(rng, style, sections, 0.0 if tame else 1.0)
     total = bars[-1][0] + bars[-1][1]
     borders = [bars[s.bar][0] for s in sections]
     drift = style.drift if chance(rng, 0.75) else 0.0
@@ -99,7 +102,7 @@ def compose(
     per_beat = 3 if style.compound else 4
     swing = float(rng.uniform(*style.swing)) if chance(rng, 0.6) else 0.0
     frame = parts.Frame(style, key, per_beat, swing, int(rng.integers(1 << 20)))
-    piece = Piece(style.name, "composer", times, bars, electronic=style.electronic, human=style.human)
+    piece = Piece(style.name, "composer", times, bars, electronic=style.electronic, human=style.human, tame=tame)
     chords = _harmony(rng, frame, bars, sections)
     piece.chords = [(c.start, c.end, c.label) for c in chords]
     piece.key = [(0.0, float(total), key.label)]
@@ -109,9 +112,9 @@ def compose(
     return piece
 
 
-def _bars(rng: np.random.Generator, style: Style, sections: list[Section]) -> list[tuple[int, int]]:
+def _bars(rng: np.random.Generator, style: Style, sections: list[Section], odd: float) -> list[tuple[int, int]]:
     """Bars with occasional changes of metre: an odd bar before a section, or whole sections in another metre."""
-    odd_bars, odd_sections = chance(rng, 0.06), chance(rng, 0.04)
+    odd_bars, odd_sections = chance(rng, 0.06 * odd), chance(rng, 0.04 * odd)
     bars: list[tuple[int, int]] = []
     at = 0
     for section in sections:
