@@ -23,7 +23,7 @@ _STAY = 0.1  # how far periodicity may sink below the threshold once voiced
 class Pitch(Plugin):
     """Three windows of 16, 32 and 64 ms, weighed by how clear each is, and followed over time.
 
-    The shortest is looked at every hop, the others in turn, which is soon enough for what they alone can hear.
+    The longest is renewed every second hop, which is soon enough for what it alone can hear.
     """
 
     descriptor = Descriptor(
@@ -94,11 +94,10 @@ class Pitch(Plugin):
     def _estimate(self, block: Array) -> tuple[float, float]:
         """Pitch in Hz and its periodicity, whatever the voicing."""
         np.cumsum(np.square(block), out=self._energy[1:])
-        turn = 1 + self._hops % 2
-        self._hops += 1
         for i, window in enumerate(self._windows):
-            if i in (0, turn) or not len(self._curves[i]):
+            if i < 2 or self._hops % 2 == 0:
                 self._curves[i] = window.process(block, self._energy)
+        self._hops += 1
         return self._tracker.process(self._curves)
 
     def reset(self) -> None:

@@ -19,9 +19,8 @@ from models.pitch.periodicity import GRID, STEPS
 F32 = npt.NDArray[np.float32]
 
 _OCTAVE = 0.07  # advantage of each octave up: a period's multiples fit as well as the period
-_KEEP = 0.7  # of the past, per hop
-_MOVE = 0.03  # cost of moving by one grid step
-_REACH = 2  # grid steps per hop without a jump
+_KEEP = 0.5  # of the past, per hop
+_MOVE = 0.02  # cost of moving by one grid step, the most that is possible per hop without a jump
 _JUMP = 0.35
 _SHARP = 0.01
 
@@ -61,10 +60,8 @@ class PitchTracker:
         total /= weight
         past, reach = self._best, self._reach
         np.maximum(past, past.max() - np.float32(_JUMP), out=reach)
-        for step in range(1, _REACH + 1):
-            cost = np.float32(step * _MOVE)
-            np.maximum(reach[step:], past[:-step] - cost, out=reach[step:])
-            np.maximum(reach[:-step], past[step:] - cost, out=reach[:-step])
+        np.maximum(reach[1:], past[:-1] - np.float32(_MOVE), out=reach[1:])
+        np.maximum(reach[:-1], past[1:] - np.float32(_MOVE), out=reach[:-1])
         reach *= np.float32(_KEEP)
         reach += total
         reach += self._bonus
