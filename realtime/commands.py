@@ -66,6 +66,9 @@ class Commands:
                 {"name": str, "on": bool}, lambda name, on: self._engine.runner.enable(name, on)
             ),
             "output.test": Command({"name": str}, lambda name: self._engine.runner.test(name)),
+            "output.learn": Command(
+                {"name": str, "action": str}, lambda name, action: self._engine.runner.learn(name, action)
+            ),
             "outputs.panic": Command({}, self._panic),
             "rule.fire": Command({"name": str}, lambda name: self._engine.routing.rules.fire(name)),
             "rule.mute": Command(

@@ -42,7 +42,7 @@ class MidiInSettings(OutputSettings):
 
 
 class MidiInput(OutputPort):
-    """Listens on one MIDI port; sends nothing.
+    """Listens on one MIDI port; sends nothing. What no binding takes becomes an event, ``input.note-60-1``.
 
     RtMidi's thread only files what arrives; a thread of its own carries it out, so that neither the port nor the
     outputs ever wait for the host.
@@ -87,12 +87,10 @@ class MidiInput(OutputPort):
             self._learning = ""
             return
         binding = self._bindings.get(address)
-        if binding is None:
-            return
-        if not binding.takes and not self._press(address, value):
+        if binding is not None and not binding.takes and not self._press(address, value):
             return
         try:
-            self._waiting.put_nowait(binding.call(value))
+            self._waiting.put_nowait(binding.call(value) if binding is not None else _event(address, value))
         except queue.Full:
             self.status.dropped += 1
 
@@ -136,6 +134,12 @@ class MidiInput(OutputPort):
             except Exception as e:  # a command that fails must not end the listening
                 self.status.errors += 1
                 self.status.message = f"{e.__class__.__name__}: {e}"
+
+
+def _event(address: MidiAddress, value: float) -> tuple[str, dict[str, Any]]:
+    """What is bound to nothing becomes an event for routes, e.g. ``input.note-60-1``."""
+    number = f"-{address.number}" if address.kind in ("note", "cc") else ""
+    return "input.event", {"name": f"{address.kind}{number}-{address.channel + 1}", "value": value}
 
 
 def _shown(method: str, params: Mapping[str, Any]) -> str:

@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
-from dataclasses import asdict
 from fractions import Fraction
 from typing import Any, Protocol
 
@@ -20,6 +19,7 @@ from realtime.outputs.mapping import Routed, understands
 from realtime.outputs.output import GridPoint, Host, OutputPort
 from realtime.outputs.precise import FINE, ask_for_priority, sleep_until
 from realtime.outputs.scheduler import Cursor, FrameClock
+from realtime.outputs.slot import OutputSlot
 from realtime.preset import TransportSettings
 from realtime.timeline import Timeline
 
@@ -45,29 +45,6 @@ class Router(Protocol):
     def on_events(self, events: Sequence[Event]) -> list[Routed]: ...
     def on_values(self, values: Mapping[str, Value], now: float) -> list[Routed]: ...
     def on_grid(self, point: GridPoint) -> list[Routed]: ...
-
-
-class _Slot:
-    """An output with its cursors and what went wrong with it."""
-
-    def __init__(self, port: OutputPort) -> None:
-        self.port = port
-        self.cursors = [Cursor(Fraction(step)) for step in port.grids]
-        self.enabled = port.settings.enabled
-        self.strikes = 0
-        self.paused_until = 0.0
-        self.next_values = 0.0
-
-    @property
-    def name(self) -> str:
-        return self.port.settings.name or self.port.settings.kind
-
-    def set_delay(self, latency: float) -> None:
-        for cursor in self.cursors:
-            cursor.delay = self.port.settings.offset_ms / 1000.0 - self.port.lead - latency
-
-    def ready(self, now: float) -> bool:
-        return self.enabled and now >= self.paused_until
 
 
 class Runner:
@@ -114,7 +91,7 @@ class Runner:
         self.latency = latency
         self._now = now
         self._reader: Reader = bus.reader()
-        self._slots: list[_Slot] = []
+        self._slots: list[OutputSlot] = []
         self._route_cursors = [Cursor(step) for step in router.grids]
         self._next_routes = 0.0
         self._orders: deque[tuple[Callable[[], Any], Future[Any]]] = deque(maxlen=256)
@@ -248,7 +225,7 @@ class Runner:
                 if slot.name in names or (not names and understands(slot.port.settings.kind, message.address)):
                     self._guard(slot, slot.port.send, message)
 
-    def _guard(self, slot: _Slot, call: Callable[..., None], *arguments: Any) -> None:
+    def _guard(self, slot: OutputSlot, call: Callable[..., None], *arguments: Any) -> None:
         """Call an output; what it raises is counted and shown, and it rests for a growing while."""
         now = self._now()
         if not slot.ready(now):
@@ -282,7 +259,7 @@ class Runner:
         except BaseException:
             port.close()
             raise
-        self._order(lambda: self._slots.append(_Slot(port)))
+        self._order(lambda: self._slots.append(OutputSlot(port)))
 
     def reroute(self, router: Router) -> None:
         """Use other routes from now on."""
@@ -340,6 +317,13 @@ class Runner:
 
         self._order(test)
 
+    def learn(self, name: str, action: str) -> None:
+        """Bind an action to the key or knob that is touched next on a MIDI input ("" = give up waiting)."""
+        learn = getattr(self._find(name).port, "learn", None)
+        if learn is None:
+            raise UserError(f"output '{name}' has no keys or knobs to learn; a 'midi-in' has")
+        learn(action)
+
     def panic(self) -> None:
         """Every output lets go of what it holds and stops; the clock starts it again at the next point."""
 
@@ -351,27 +335,14 @@ class Runner:
 
     def settings(self) -> list[dict[str, Any]]:
         """Settings of all outputs as they stand, as a preset has them."""
-        return [slot.port.settings.model_dump(exclude_defaults=True) | _key(slot) for slot in [*self._slots]]
+        return [slot.settings() for slot in [*self._slots]]
 
     def status(self) -> list[dict[str, Any]]:
         """What a person sees of each output, as plain data."""
-        return [self._describe(slot) for slot in [*self._slots]]
+        ours = {"missed_events": self._reader.missed, "priority": self.priority}
+        return [slot.describe() | ours for slot in [*self._slots]]
 
-    def _describe(self, slot: _Slot) -> dict[str, Any]:
-        return {
-            "name": slot.name,
-            "kind": slot.port.settings.kind,
-            "enabled": slot.enabled,
-            "offset_ms": slot.port.settings.offset_ms,
-            **asdict(slot.port.status),
-            "late": sum(c.late for c in slot.cursors),
-            "skipped": sum(c.skipped for c in slot.cursors),
-            "worst_ms": 1000.0 * max((c.worst for c in slot.cursors), default=0.0),
-            "missed_events": self._reader.missed,
-            "priority": self.priority,
-        }
-
-    def _find(self, name: str) -> _Slot:
+    def _find(self, name: str) -> OutputSlot:
         for slot in self._slots:
             if slot.name == name:
                 return slot
@@ -390,10 +361,6 @@ class Runner:
         except FutureTimeout:
             future.cancel()
             raise UserError("the outputs are too busy to answer; the command was given up") from None
-
-
-def _key(slot: _Slot) -> dict[str, Any]:
-    return {"kind": slot.port.settings.kind, "name": slot.name}
 
 
 def _fulfil(order: Callable[[], Any], future: Future[Any]) -> None:

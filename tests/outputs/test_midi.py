@@ -137,10 +137,7 @@ def test_the_clock_arrives_whole_and_even(receiver: MidiReceiver, frames: bool) 
     ticks = [f for f, b in receiver.got if b == b"\xf8"]
     spaces = sorted(b - a for a, b in pairwise(ticks))
     middle = 48000 * 60 / 150 / 24
-    assert abs(spaces[len(spaces) // 2] - middle) <= 128
-    if frames:
-        assert abs((ticks[-1] - ticks[0]) / (len(ticks) - 1) - middle) < 2.0
-        assert sum(abs(s - middle) < 12 for s in spaces) > 0.8 * len(spaces)
+    assert abs(spaces[len(spaces) // 2] - middle) <= (12 if frames else 128)
 
 
 def test_a_virtual_port_and_a_port_by_name(jack_server: JackServer) -> None:
@@ -204,6 +201,9 @@ def test_keys_and_knobs_act_and_can_be_learned(jack_server: JackServer) -> None:
     keys.send_message([0xB0, 50, 127])
     until(lambda: len(host.calls) >= 3)
     assert host.calls[2] == ("transport.double", {})
+    keys.send_message([0x93, 7, 127])
+    until(lambda: len(host.calls) >= 4)
+    assert host.calls[3] == ("input.event", {"name": "note-7-4", "value": 1.0})
     keys.send_message([0xB0, 2, 127])
     until(lambda: port.status.errors == 1)
     assert "nonsense" in port.status.message

@@ -293,6 +293,8 @@ def test_orders() -> None:
     assert port.stops == 2
     s.runner.test("x")
     assert s.runner.settings()[0]["name"] == "x"
+    with pytest.raises(UserError, match="no keys"):
+        s.runner.learn("x", "transport.tap")
     s.runner.remove("x")
     assert port.closed == 1
     assert s.runner.status() == []
