@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +16,8 @@ from models.training.dataset import Piece, cached_pieces, is_validation
 F32 = npt.NDArray[np.float32]
 PLAY_ON_ONE = 0.3
 """Share of sequences that begin on a downbeat, mostly after silence: most music that is started does."""
-BLANK = Targets(0, 0, 0, 0, IGNORE, IGNORE, 1)
-"""Targets of silence."""
+BLANK = (0, 0, 0, 0, IGNORE, IGNORE, 1)
+"""Each of the targets in silence."""
 
 
 class Sampler:
@@ -24,7 +25,8 @@ class Sampler:
 
     Parameters
     ----------
-    folders : list of (data, cache)
+    folders : list of (data, cache, weight)
+        A piece is drawn `weight` times as often as one of weight 1.
     frames, batch : int
         Size of what :meth:`batch` returns.
     held_out : bool
@@ -32,7 +34,12 @@ class Sampler:
     """
 
     def __init__(
-        self, folders: list[tuple[Path, Path]], frames: int, batch: int, seed: int, held_out: bool = False
+        self,
+        folders: list[tuple[Path, Path, int]],
+        frames: int,
+        batch: int,
+        seed: int,
+        held_out: bool = False,
     ) -> None:
         self.folders, self.frames, self.size, self.seed, self.held_out = folders, frames, batch, seed, held_out
         self.items: list[tuple[Piece, Path]] = []
@@ -41,17 +48,17 @@ class Sampler:
 
     def refresh(self) -> None:
         """Take in pieces that have become ready since."""
-        for data, cache in self.folders:
+        for data, cache, weight in self.folders:
             if next(cache.glob("*.npy"), None):
                 for piece, path in cached_pieces(data, cache, self._known):
                     self._known.add(path)
                     if is_validation(piece.name) == self.held_out and len(piece.valid):
-                        self.items.append((piece, path))
+                        self.items += [(piece, path)] * weight
 
     @property
     def hours(self) -> float:
         """How much sound the pieces hold."""
-        return sum(float(p.truth["duration"]) for p, _ in self.items) / 3600
+        return sum({p.name: float(p.truth["duration"]) for p, _ in self.items}.values()) / 3600
 
     def batch(self, step: int, augment: bool = True) -> tuple[torch.Tensor, Targets]:
         """Features ``(frames, batch, 144)`` and targets ``(frames, batch)`` of one step."""
@@ -94,7 +101,7 @@ class Sampler:
             part = (where[fits] - low).astype(np.float32)[:, None]
             x[fits] = source[low] * (1 - part) + source[low + 1] * part
         # the frame's end in the piece's own time; the label delay is of the network's time, hence stretched
-        times = (start + 1 + where) / FPS - LABEL_DELAY * stretch
+        times = np.asarray((start + 1 + where) / FPS - LABEL_DELAY * stretch, np.float64)
         t = build(times, piece.beats, piece.valid)
         t = t._replace(tempo=(t.tempo * stretch).astype(np.float32), weight=t.weight * fits)
         silence = min(silence, frames // 2)
@@ -113,7 +120,8 @@ class Sampler:
 def _after_silence(x: F32, t: Targets, silence: int) -> tuple[F32, Targets]:
     """The same sequence, later by `silence` frames in which nothing sounds and there is no beat."""
     x = np.concatenate([np.zeros((silence, x.shape[1]), np.float32), x[:-silence]])
-    columns = [np.concatenate([np.full(silence, blank, c.dtype), c[:-silence]]) for c, blank in zip(t, BLANK)]
+    old: list[npt.NDArray[Any]] = list(t)
+    columns = [np.concatenate([np.full(silence, blank, c.dtype), c[:-silence]]) for c, blank in zip(old, BLANK)]
     return x, Targets(*columns)
 
 

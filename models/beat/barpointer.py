@@ -45,8 +45,7 @@ class FilterConfig:
     metre_change : float
         Probability per bar of another metre.
     evidence : tuple of float
-        Exponents of the likelihood ratio at the positions before, at and after the beat; with 20 ms between
-        frames a state is seen either once at the middle one or twice, at the outer two.
+        Exponents of the likelihood ratio at the positions before, at and after the beat.
     beat_prior, downbeat_prior : float
         Class priors that the network's probabilities are divided by.
     octave_centre, octave_width : float
@@ -59,7 +58,7 @@ class FilterConfig:
     spread: float = 100.0
     restart: float = 1e-5
     metre_change: float = 1e-3
-    evidence: tuple[float, float, float] = (1.0, 2.0, 1.0)
+    evidence: tuple[float, float, float] = (0.5, 1.0, 0.5)
     beat_prior: float = 0.10
     downbeat_prior: float = 0.27
     downbeat_weight: float = 1.0
@@ -86,7 +85,7 @@ class BarPointer:
     periods : ndarray of int, shape (tempi,)
         Beat period of each chain in positions.
     belief : ndarray of float32, shape (states, beats)
-        Probability of every (tempo and ring slot, beat of a metre); sums to 1 after :meth:`observe`.
+        Weight of every (tempo and ring slot, beat of a metre); sums to 1 after :meth:`renew`.
     heads : ndarray of int, shape (tempi,)
         Ring slot of position 0 of each chain.
     later, earlier : ndarray of int, shape (beats,)
@@ -108,8 +107,9 @@ class BarPointer:
         self.later = np.argsort(self.earlier)
         self._ones = np.ones(self.beats, np.float32)
         self._first = np.array([k for r in self.rows for k in (1.0, *[0.0] * (r.stop - r.start - 1))], np.float32)
-        self._exponents = np.array(c.evidence)[:, None]
-        self._near = np.arange(len(c.evidence))[:, None]
+        self._now = np.array([*c.evidence, 0.0])[:, None]
+        self._before = np.array([0.0, *c.evidence])[:, None]
+        self._near = np.arange(len(self._now))[:, None]
         self.chain = np.repeat(np.arange(len(self.periods)), self.periods)
         self.slot = np.arange(self.states) - self.offsets[self.chain]
         self.window(c.low, c.high)
@@ -170,12 +170,8 @@ class BarPointer:
             crossing = self.offsets[due] + heads
             self.belief[crossing] = self.belief[crossing] @ self._succession
 
-    def weigh(self, tempo: npt.NDArray[np.floating]) -> None:
-        """Multiply every chain by what is thought of its tempo, shape ``(tempi,)``."""
-        self.belief *= tempo[self.chain, None].astype(np.float32)
-
-    def observe(self, beat: float, downbeat: float, bar: F64 | float = 1.0, weight: float = 1.0) -> None:
-        """Take what the network says about this instant.
+    def evidence(self, beat: float, downbeat: float, bar: F64 | float = 1.0, weight: float = 1.0) -> F64:
+        """What the network says about an instant, as log likelihood ratios against "no beat".
 
         Parameters
         ----------
@@ -187,6 +183,10 @@ class BarPointer:
             Likelihood of each beat of each metre, if a beat is here.
         weight : float
             Exponent, 0 … 1: how far to believe it.
+
+        Returns
+        -------
+        ndarray, shape (beats,)
         """
         c = self.config
         a = min(max(beat, c.floor), 1.0 - c.floor)
@@ -194,32 +194,52 @@ class BarPointer:
         # away from beats the second answer means nothing, so it fades with the first
         q = min(max(downbeat, 0.02), 0.98) * beat + c.downbeat_prior * (1 - beat)
         p = c.downbeat_prior
-        share = np.where(self._first > 0, q / p, (1 - q) / (1 - p)) ** c.downbeat_weight * bar
-        ratio = (odds * share[None, :]) ** (weight * self._exponents)
+        share = np.where(self._first > 0, q / p, (1 - q) / (1 - p)) ** c.downbeat_weight
+        return np.log(odds * share * bar) * weight
+
+    def observe(self, before: F64, now: F64) -> None:
+        """Take the evidence of the last two steps at once: of the one before and of this one.
+
+        Equal to observing after each step, since no state that was near a beat a step ago has crossed one since.
+        """
+        ratio = np.exp(self._now * now + self._before * before).astype(np.float32)
         slots = self.heads[None, :] + self._near
         slots -= (slots >= self.periods) * self.periods
-        self.belief[self.offsets + slots] *= ratio[:, None, :].astype(np.float32)
+        self.belief[self.offsets + slots] *= ratio[:, None, :]
 
-    def normalise(self) -> None:
-        """Scale to 1 and leave room for a cut; once per frame."""
-        total = float(self.belief.sum())
+    def renew(self, tempo: F64 | None = None, steps: int = 1) -> None:
+        """Scale to 1 and leave room for a cut; every few frames will do.
+
+        Parameters
+        ----------
+        tempo : ndarray, shape (tempi,), optional
+            Likelihood of each chain's tempo, taken in at the same time.
+        steps : int
+            Steps since the last call.
+        """
+        weight = np.ones(len(self.periods)) if tempo is None else tempo
+        marginal = self.marginal()
+        total = float(np.add.reduceat(marginal, self.offsets).astype(float) @ weight)
         if not np.isfinite(total) or total <= 0:
             self.belief[:] = self._start
             return
-        keep = 1.0 - self.config.restart
-        self.belief *= np.float32(keep / total)
-        self.belief += self._start * np.float32(self.config.restart)
+        cut = self.config.restart * steps
+        self.belief *= ((1.0 - cut) / total * weight).astype(np.float32)[self.chain, None]
+        self.belief += self._start * np.float32(cut)
 
     def marginal(self) -> F32:
-        """Probability per state, beats of the bar and metres summed, shape ``(states,)``."""
+        """Weight per state, beats of the bar and metres summed, shape ``(states,)``."""
         return self.belief @ self._ones
 
-    def positions(self, first: int, last: int) -> tuple[slice, F64]:
-        """States of chains ``first … last - 1`` and their beat phase in [0, 1), 0 at the beat."""
-        begin = self.offsets[first]
+    def turns(self, first: int, last: int) -> tuple[slice, I64, F64]:
+        """States of chains ``first … last - 1``, their periods, and how far each is on its way to the next beat.
+
+        The way is counted in beats from where the bar pointer steps on, ``CENTRE`` positions before the beat.
+        """
         end = self.offsets[last] if last < len(self.offsets) else self.states
-        states = slice(int(begin), int(end))
+        states = slice(int(self.offsets[first]), int(end))
         chain = self.chain[states]
-        period = self.periods[chain]
-        position = self.slot[states] - self.heads[chain] - CENTRE
-        return states, (position % period) / period
+        periods = self.periods[chain]
+        way = self.slot[states] - self.heads[chain]
+        way += (way < 0) * periods
+        return states, periods, way / periods

@@ -23,8 +23,11 @@ from realtime.musical import BeatObservation
 
 Probabilities = npt.NDArray[np.floating]
 HOP = 1.0 / FPS
-STEPS = round(HOP / STEP)
-TEMPO_EVERY = 5
+NEIGHBOURS = np.ones(5)
+"""Tempi counted as one: about 2 % to either side."""
+STEPS = 2
+"""Positions per frame."""
+RENEW_EVERY = 5
 """Frames between two uses of the network's tempo, which hardly changes from one to the next."""
 
 
@@ -144,6 +147,7 @@ class BeatDecoder:
         self.downbeat_confidence = 0.0
         self.relocated = False
         self.reading: Reading | None = None
+        self._pulse = (0.0, 0.0)
         self._activity = 0.0
         self._chain = -1
         self._mode = 0.0
@@ -180,21 +184,29 @@ class BeatDecoder:
         self.coasting = self._activity < (c.lively if self.coasting else c.quiet)
         # that there is no beat says something only while there are beats at all
         faith = min(1.0, max(0.0, (self._activity - c.quiet) / (c.certain - c.quiet)))
+        before, self._pulse = self._pulse, (beat, downbeat)
         if self.coasting:
             f.coast(self.tempo, STEPS)
         else:
-            for _ in range(STEPS):
-                f.advance()
             bar = 1.0 if phase is None else self._bar_likelihood(phase)
-            f.observe(beat, downbeat, bar, faith if beat < c.filter.beat_prior else 1.0)
-        if not self.coasting:
+            half = 0.5 * (before[0] + beat), 0.5 * (before[1] + downbeat)
+            f.advance()
+            f.advance()
+            f.observe(
+                f.evidence(*half, bar, faith if half[0] < c.filter.beat_prior else 1.0),
+                f.evidence(beat, downbeat, bar, faith if beat < c.filter.beat_prior else 1.0),
+            )
             self._frame += 1
-            if tempo is not None and self._frame % TEMPO_EVERY == 0:
-                likely = np.interp(self._axis, np.arange(TEMPO_BINS), tempo) + 0.5 / TEMPO_BINS
-                f.weigh((likely * TEMPO_BINS) ** (c.tempo_weight * TEMPO_EVERY))
-            f.normalise()
+            if self._frame % RENEW_EVERY == 0:
+                f.renew(None if tempo is None else self._tempo_likelihood(tempo), STEPS * RENEW_EVERY)
         self.reading = self._read(end - LABEL_DELAY + c.offset)
         return self._emit(self.reading, end)
+
+    def _tempo_likelihood(self, tempo: Probabilities) -> F64:
+        """Of each chain's tempo, from the network's idea of it."""
+        likely = np.interp(self._axis, np.arange(TEMPO_BINS), tempo) * TEMPO_BINS + 0.5
+        out: F64 = likely ** (self.config.tempo_weight * RENEW_EVERY)
+        return out
 
     def _bar_likelihood(self, phase: Probabilities) -> F64:
         """Of each beat of each metre, from the network's idea of the position in the bar."""
@@ -225,7 +237,7 @@ class BeatDecoder:
         c, f = self.config, self.filter
         marginal = f.marginal()
         tempi = np.add.reduceat(marginal, f.offsets)
-        groups = np.convolve(tempi, np.ones(5), "same")
+        groups = np.convolve(tempi, NEIGHBOURS, "same")
         best = int(np.argmax(groups))
         held = self._chain
         far = held >= 0 and abs(np.log(f.periods[best] / f.periods[held])) > 0.1
@@ -233,16 +245,14 @@ class BeatDecoder:
             low, high = max(0, held - 3), min(len(groups), held + 4)
             best = low + int(np.argmax(groups[low:high]))
         self._chain = best
-        states, _ = f.positions(max(0, best - 3), min(len(tempi), best + 4))
-        chain = f.chain[states]
-        periods = f.periods[chain]
-        turn = ((f.slot[states] - f.heads[chain]) % periods) / periods  # 0 where the bar pointer steps
+        states, periods, turn = f.turns(max(0, best - 3), min(len(tempi), best + 4))
         mass = marginal[states].astype(float)
-        mode = self._strongest(turn, mass, periods, time)
+        mode = self._strongest(turn, mass, time)
         away = (turn - mode + 0.5) % 1.0 - 0.5
         near = np.abs(away) < c.reach
         weight = mass * near
         total = float(weight.sum()) + 1e-30
+        share = total / (float(tempi.sum()) + 1e-30)
         centre = mode + float(weight @ away) / total
         period = float(weight @ periods) / total * STEP
         bar = self._bar(f.belief[states], mode + away, near)
@@ -253,8 +263,8 @@ class BeatDecoder:
         phase = centre - CENTRE * STEP / period
         if phase < 0.0:
             phase, bar = phase + 1.0, bar[self.filter.earlier]
-        self.confidence = total
-        new = Reading(time, phase, period, total, bar / (bar.sum() + 1e-30))
+        self.confidence = share
+        new = Reading(time, phase, period, share, bar / (bar.sum() + 1e-30))
         self.relocated = self._jumped(new)
         return new
 
@@ -266,7 +276,7 @@ class BeatDecoder:
         moved = new.phase - old.phase - (new.time - old.time) / old.period
         return abs((moved + 0.5) % 1.0 - 0.5) > 0.15 or abs(np.log(new.period / old.period)) > 0.1
 
-    def _strongest(self, turn: F64, mass: F64, periods: npt.NDArray[np.int64], time: float) -> float:
+    def _strongest(self, turn: F64, mass: F64, time: float) -> float:
         """Peak of the phase, smoothed; the one followed so far stays unless another is clearly stronger."""
         bins = 48
         histogram = np.bincount((turn * bins).astype(int), mass, bins)
@@ -284,13 +294,13 @@ class BeatDecoder:
 
     def _bar(self, belief: F32, turn: F64, near: npt.NDArray[np.bool_]) -> F64:
         """Marginal over beats of the bar around the strongest phase, as seen from that phase."""
-        same = near & (turn >= 0) & (turn < 1)
-        bar = belief[same].sum(0).astype(float)
+        inside = (turn >= 0) & (turn < 1)
+        bar = (near & inside).astype(np.float32) @ belief
         if (ahead := near & (turn >= 1)).any():
-            bar += belief[ahead].sum(0).astype(float)[self.filter.earlier]
+            bar += (ahead.astype(np.float32) @ belief)[self.filter.earlier]
         if (behind := near & (turn < 0)).any():
-            bar += belief[behind].sum(0).astype(float)[self.filter.later]
-        return bar
+            bar += (behind.astype(np.float32) @ belief)[self.filter.later]
+        return bar.astype(float)
 
     def _emit(self, r: Reading, end: float) -> PredictedBeat | None:
         c = self.config

@@ -17,7 +17,7 @@ from models.training import loop
 from models.training.export import export_onnx, parity
 
 OUTPUTS = ["pulse", "tempo", "phase", "metre"]
-STATES = ["last", "near", "core"]
+STATES = ["last", "near", "core", "ring"]
 PARITY = 1e-4
 
 
@@ -28,8 +28,8 @@ class Step(nn.Module):
         super().__init__()
         self.net = net
 
-    def forward(self, frame: Tensor, last: Tensor, near: Tensor, core: Tensor) -> tuple[Tensor, ...]:
-        heads, states = self.net(frame[None], (last, near, core))
+    def forward(self, frame: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        heads, states = self.net(frame[None], states)
         pulse = torch.stack([heads.beat[0].sigmoid(), heads.downbeat[0].sigmoid()], -1)
         return (
             pulse,
@@ -51,10 +51,11 @@ def export(net: BeatNet, path: Path) -> float:
     net.eval()
     step = Step(net).eval()
     states = [s.clone() for s in net.initial(3)]
-    inputs = {"frame": torch.rand(3, SIZE), **dict(zip(STATES, states))}
+    names = STATES[: len(states)]
+    inputs = {"frame": torch.rand(3, SIZE), **dict(zip(names, states))}
     axes = {"frame": 0, **dict.fromkeys(OUTPUTS, 0)}
-    axes |= dict.fromkeys(STATES, 1) | dict.fromkeys((f"{s}_next" for s in STATES), 1)
-    export_onnx(step, inputs, OUTPUTS + [f"{s}_next" for s in STATES], axes, path)
+    axes |= dict.fromkeys(names, 1) | dict.fromkeys((f"{s}_next" for s in names), 1)
+    export_onnx(step, inputs, OUTPUTS + [f"{s}_next" for s in names], axes, path)
     noisy = {k: v + 0.3 * torch.rand_like(v) for k, v in inputs.items()}
     difference = parity(step, noisy, path)
     if difference > PARITY:

@@ -15,7 +15,7 @@ from models.beat.features import F32, SIZE, Features
 from realtime.errors import UserError
 
 WEIGHTS = Path(__file__).with_name("beat.onnx")
-STATES = ("last", "near", "core")
+HEADS = ["pulse", "tempo", "phase", "metre"]
 
 
 def open_session(path: Path) -> onnxruntime.InferenceSession:
@@ -37,8 +37,9 @@ def open_session(path: Path) -> onnxruntime.InferenceSession:
         session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # onnxruntime raises classes of its own for every cause
         raise UserError(f"{path}: not a readable ONNX model ({error}); fetch it again") from error
-    if [i.name for i in session.get_inputs()] != ["frame", *STATES]:
-        raise UserError(f"{path}: not a beat network (inputs differ); use one written by models.beat.export")
+    states = [i.name for i in session.get_inputs()[1:]]
+    if [o.name for o in session.get_outputs()] != HEADS + [f"{s}_next" for s in states]:
+        raise UserError(f"{path}: not a beat network (outputs differ); use one written by models.beat.export")
     return session
 
 
@@ -67,7 +68,7 @@ class Network:
         """
         self._feed["frame"][0] = frame
         pulse, tempo, phase, metre, *states = self._session.run(None, self._feed)
-        self._feed.update(zip(STATES, states))
+        self._feed.update(zip(self._initial, states))
         return pulse[0], tempo[0], phase[0], metre[0]
 
 

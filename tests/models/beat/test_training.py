@@ -12,7 +12,7 @@ import torch
 from models.beat.augment import Sampler
 from models.beat.export import export
 from models.beat.features import SIZE, Features
-from models.beat.network import BeatNet, NetConfig
+from models.beat.network import BeatNet, NetConfig, _Ring, _Scan
 from models.beat.targets import build, frame_times
 from models.beat.train import losses
 from models.training import loop
@@ -20,7 +20,12 @@ from models.training.dataset import cache_features, cached_pieces, is_validation
 from realtime.errors import UserError
 from tests.fixtures.beats import grid
 
-CORES = [NetConfig("gru", 16, 16, 1), NetConfig("tcn", 16, 12, 3), NetConfig("ssm", 16, 16, 2)]
+CORES = [
+    NetConfig("gru", 16, 16, 1),
+    NetConfig("tcn", 16, 12, 3),
+    NetConfig("ssm", 16, 16, 2),
+    NetConfig("ssm", 16, 16, 1, resonators=True),
+]
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +77,7 @@ def test_targets_lie_where_the_beats_are():
 
 
 def test_batches_depend_on_seed_and_step_alone(rendered):
-    first, second = (Sampler([rendered], 150, 3, seed=5) for _ in range(2))
+    first, second = (Sampler([(*rendered, 1)], 150, 3, seed=5) for _ in range(2))
     x, targets = first.batch(3)
     y, same = second.batch(3)
     assert torch.equal(x, y)
@@ -82,10 +87,12 @@ def test_batches_depend_on_seed_and_step_alone(rendered):
     assert torch.isfinite(x).all()
 
 
-@pytest.mark.parametrize("config", CORES, ids=lambda c: c.core)
+@pytest.mark.parametrize("config", CORES, ids=lambda c: c.core + "-ring" * c.resonators)
 def test_frame_by_frame_equals_all_at_once(config):
     torch.manual_seed(0)
     net = BeatNet(config).eval()
+    if net.ring is not None:
+        torch.nn.init.normal_(net.ring.leave.weight, 0.0, 0.1)
     x = torch.rand(40, 2, SIZE)
     with torch.no_grad():
         whole, _ = net(x, net.initial(2))
@@ -96,7 +103,7 @@ def test_frame_by_frame_equals_all_at_once(config):
             assert torch.allclose(part.tempo[0], whole.tempo[k], atol=1e-5)
 
 
-@pytest.mark.parametrize("config", CORES, ids=lambda c: c.core)
+@pytest.mark.parametrize("config", CORES, ids=lambda c: c.core + "-ring" * c.resonators)
 def test_onnx_equals_torch_for_any_batch(config, tmp_path):
     torch.manual_seed(1)
     net = BeatNet(config)
@@ -110,8 +117,6 @@ def test_onnx_equals_torch_for_any_batch(config, tmp_path):
 
 
 def test_gradient_of_the_scan_is_right():
-    from models.beat.network import _Scan
-
     torch.manual_seed(2)
     a = torch.rand(7, 2, 3, dtype=torch.double, requires_grad=True)
     b = torch.randn(7, 2, 3, dtype=torch.double, requires_grad=True)
@@ -119,9 +124,17 @@ def test_gradient_of_the_scan_is_right():
     assert torch.autograd.gradcheck(_Scan.apply, (a, b, h))
 
 
+def test_gradient_of_the_resonators_is_right():
+    torch.manual_seed(3)
+    u = torch.randn(6, 2, 3, dtype=torch.double, requires_grad=True)
+    pole = torch.polar(0.9 * torch.rand(4, dtype=torch.double), 3 * torch.rand(4, dtype=torch.double))
+    h = torch.randn(2, 3, 4, dtype=torch.cdouble)
+    assert torch.autograd.gradcheck(lambda u: torch.view_as_real(_Ring.apply(u, pole, h)), (u,))
+
+
 def _run(rendered, out, steps):
     torch.manual_seed(0)
-    sampler = Sampler([rendered], 100, 4, seed=1)
+    sampler = Sampler([(*rendered, 1)], 100, 4, seed=1)
     net = BeatNet(NetConfig("ssm", 16, 16, 1), mixed=False)
     seen = []
 
