@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
+import sys
+
+import pytest
 from hypothesis import settings
 
 # how long an example takes says more about the machine than about the code; tests/benchmarks measure
@@ -9,3 +13,14 @@ settings.register_profile("sidechain", deadline=None)
 settings.load_profile("sidechain")
 
 pytest_plugins = ["tests.fixtures.sound"]
+
+
+@pytest.fixture(autouse=True)
+def whole_numbers() -> None:
+    """Denormal numbers exist at the start of each test.
+
+    The first session of onnxruntime makes its thread take them for zero, as the engine wants it. Under pytest that
+    thread is everybody's, and hypothesis refuses to make floats there.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL("libm.so.6").fesetenv(ctypes.c_void_p(-1))  # FE_DFL_ENV
