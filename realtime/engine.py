@@ -21,7 +21,7 @@ from realtime.commands import Commands
 from realtime.errors import DeviceLost, UserError
 from realtime.hosting.fastlane import FastLane
 from realtime.hosting.plugin import ENGINE_RATE, PluginFactory
-from realtime.outputs.precise import ask_for_priority
+from realtime.outputs.precise import FASTLANE_PRIORITY, ask_for_priority
 from realtime.outputs.registry import check_all, create
 from realtime.outputs.routing import Routing
 from realtime.outputs.runner import Runner
@@ -253,7 +253,7 @@ class Engine:
 
     def _run(self) -> None:
         # below the outputs, above all else: whoever is held up with the interpreter in hand holds up the outputs
-        ask_for_priority(10)
+        ask_for_priority(FASTLANE_PRIORITY)
         try:
             self.lane.run()
         except (UserError, DeviceLost) as e:  # the source broke off: said, and kept for whoever joins

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import time
 
+OUTPUTS_PRIORITY, FASTLANE_PRIORITY = 3, 2
+"""Real-time priorities: above all ordinary threads, below those of JACK's clients (5), which carry the sound."""
 FINE = 0.0004
 """Seconds before a deadline at which waiting for other work ends."""
 _SPIN = 0.00008
@@ -22,7 +24,7 @@ def sleep_until(due: float) -> None:
         time.sleep(left - _SPIN if left > _SPIN else 0.0)
 
 
-def ask_for_priority(priority: int = 20) -> tuple[bool, str]:
+def ask_for_priority(priority: int = OUTPUTS_PRIORITY) -> tuple[bool, str]:
     """Ask the system to schedule this thread in real time; returns whether it does, and a line that says so."""
     if not hasattr(os, "sched_setscheduler"):
         return False, "real-time priority is not offered by this system"
