@@ -31,6 +31,8 @@ from models.training.score import Piece
 FIRST_SEED = 3_000_000_007
 SECONDS = 60.0
 CLEAN = Hearing(level_db=-16.0)
+PLAIN = (("groove", 8), ("drop", 8)) * 6
+"""A form in which all usual parts play throughout, so that only the condition makes it hard."""
 VARIED = (
     "house",
     "rock",
@@ -84,9 +86,9 @@ def ramped(factor: float) -> Maker:
         rng = stream(seed, "piece")
         style = STYLES[VARIED[number % len(VARIED)]]
         bpm = log_uniform(rng, *style.tempo)
-        piece = compose(rng, style, SECONDS * 1.2, bpm, steady=True, tame=True)
+        piece = compose(rng, style, SECONDS * 1.2, bpm, steady=True, form=PLAIN, tame=True)
         at = np.arange(piece.beats)
-        third = piece.beats // 3
+        third = int(SECONDS * bpm / 60 / 3)
         up, down = np.clip((at - third) / 16, 0, 1), np.clip((at - 2 * third) / 16, 0, 1)
         speed = bpm * factor ** (up - down)
         piece.beat_times = np.concatenate([[0.0], np.cumsum(60 / speed)])
@@ -106,7 +108,7 @@ def heard(hearing: Callable[[np.random.Generator], Hearing]) -> Maker:
             piece.tame = True
             start = float(piece.time(piece.bars[min(12, len(piece.bars) - 1)][0]))
             return _finish(seed, piece, stage, condition, start=start)
-        piece = compose(rng, STYLES[VARIED[number % len(VARIED)]], SECONDS, tame=True)
+        piece = compose(rng, STYLES[VARIED[number % len(VARIED)]], SECONDS, form=PLAIN, tame=True)
         return _finish(seed, piece, stage, condition)
 
     return make
@@ -130,7 +132,9 @@ def metre(*styles: str) -> Maker:
     """Pieces of given styles."""
 
     def make(seed: int, number: int, stage: Stage) -> Rendered:
-        piece = compose(stream(seed, "piece"), STYLES[styles[number % len(styles)]], SECONDS, tame=True)
+        piece = compose(
+            stream(seed, "piece"), STYLES[styles[number % len(styles)]], SECONDS, form=PLAIN, tame=True
+        )
         return _finish(seed, piece, stage, CLEAN)
 
     return make
