@@ -10,6 +10,7 @@ from realtime import preset as presets
 from realtime.cli.common import nearest
 from realtime.errors import UserError
 from realtime.hosting import registry
+from realtime.outputs import routing
 from realtime.outputs.registry import check_all, parse_osc_target
 from realtime.preset import PluginSettings, Preset
 
@@ -86,18 +87,11 @@ def check_plugins(preset: Preset) -> None:
 
 
 def check_preset(preset: Preset, origin: str) -> None:
-    """All that can be checked without opening anything: plugins, parameters, outputs, routes."""
+    """All that can be checked without opening anything: plugins, parameters, outputs, routes, rules."""
     try:
         check_plugins(preset)
         named = {settings.name for settings in check_all(preset.outputs)}
-        known = set(output_names(preset))
-        for route in preset.routes:
-            if route.source not in known:
-                raise UserError(f"route from '{route.source}': no such result{nearest(route.source, known)}")
-        for route in preset.routes:
-            for target in route.to:
-                if target not in named:
-                    raise UserError(f"route to '{target}': no such output{nearest(target, named)}")
+        routing.check(preset, set(output_names(preset)), named)
     except UserError as e:
         raise UserError(f"preset {origin}: {e}") from e
 
