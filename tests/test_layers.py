@@ -24,6 +24,7 @@ DISTRIBUTIONS = {
     "PySide6": "pyside6-essentials",
     "huggingface_hub": "huggingface-hub",
     "link": "linkpython-extern",
+    "pytestqt": "pytest-qt",
 }
 
 
