@@ -50,6 +50,7 @@ COMMANDS = (
     Command("gui", "realtime.cli.gui", "the live visualizer, with a host of its own or connected to one"),
     Command("analyze", "realtime.cli.analyze", "run the same plugins over files, faster than real time"),
     Command("devices", "realtime.cli.devices", "list the sound inputs"),
+    Command("calibrate", "realtime.cli.calibrate", "measure the latency of the input with clicks, and set it"),
     Command("plugins", "realtime.cli.plugins", "list the plugins, their parameters, outputs and licences"),
     Command("presets", "realtime.cli.presets", "list, show, check and copy presets"),
     Command("doctor", "realtime.cli.doctor", "check this machine and say how to mend what is wrong"),
