@@ -16,7 +16,7 @@ from models.training.dj import crossfade
 from models.training.mix import RATE, Stage
 from models.training.rng import stream
 from models.training.room import Hearing, warp
-from models.training.stress import CONDITIONS, seed_of
+from models.training.stress import CONDITIONS, seed_of, write
 from realtime.errors import UserError
 
 
@@ -153,3 +153,14 @@ def test_groove_beats_follow_the_drummer(tmp_path: Path) -> None:
     nearest = np.min(np.abs(times[:, None] - piece.beat_times[None]), axis=1)
     assert np.median(nearest) < 0.002
     assert piece.time(4.0) == pytest.approx(2.0 - 0.0198, abs=0.003)
+
+
+@pytest.mark.parametrize("condition", ["halftime", "cut", "six"])
+def test_stress_pieces_have_their_truth(tmp_path: Path, condition: str) -> None:
+    write(tmp_path, f"{condition}__00", CONDITIONS[condition](seed_of(1, 1), 1, Stage(None)))
+    rows = np.loadtxt(tmp_path / "truth" / f"{condition}__00.beats")
+    info = soundfile.info(tmp_path / "audio" / f"{condition}__00.ogg")
+    assert 30 < info.duration < 130
+    assert np.all(np.diff(rows[:, 0]) > 0)
+    assert rows[-1, 0] < info.duration
+    assert (tmp_path / "truth" / f"{condition}__00.cuts").exists() == (condition == "cut")
