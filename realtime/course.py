@@ -65,11 +65,12 @@ class Course:
         return bool(self._jumped)
 
     def at(self, time: float) -> float:
-        """Position at a time at or after the newest knots' beginning."""
-        i = len(self.segments) - 1
-        while i > 0 and self.segments[i].time > time:
+        """Position at `time`; quick for times near the newest knots."""
+        segments = self.segments  # one snapshot: displays ask from other threads
+        i = len(segments) - 1
+        while i > 0 and segments[i].time > time:
             i -= 1
-        return self.segments[i].at(time)
+        return segments[i].at(time)
 
     def when(self, position: float, start: float) -> float:
         """Time at which `position` is reached; none of the course before `start` is considered."""

@@ -91,19 +91,17 @@ class Follower:
         self._latest = obs
         if self._held:
             return
-        strict = self.settings.lock_confidence
-        trusted = obs.evidence and obs.confidence >= (0.5 * strict if self._state == "locked" else strict)
         if self._state == "searching":
-            self._search(obs, trusted)
-        elif not trusted:
-            self._let_go |= obs.relocated
+            self._search(obs)
         else:
             self._let_go |= obs.relocated
-            self._follow(obs)
+            if obs.evidence and obs.confidence >= 0.5 * self.settings.lock_confidence:
+                self._follow(obs)
         self.timeline = self._draw()
 
-    def _search(self, obs: BeatObservation, trusted: bool) -> None:
-        if not obs.evidence and not trusted:
+    def _search(self, obs: BeatObservation) -> None:
+        """Be wherever the tracker is; lock once it is sure."""
+        if not obs.evidence:
             return
         self._refold(obs)
         self._factor = self._fold * self._user_factor
@@ -113,12 +111,12 @@ class Follower:
             self._steer(error, rate)
         else:
             self._jump(obs, "searching")
-        if trusted:
+        if obs.confidence >= self.settings.lock_confidence:
             self._enter("locked")
             self._believe(obs)
 
     def _follow(self, obs: BeatObservation) -> None:
-        """Locked or coasting, and the tracker is sure: correct towards it, or change over to it."""
+        """Locked or coasting, and the tracker is not lost: correct towards it, or, if it is sure, change over."""
         self._choose_factor(obs)
         tempo = obs.tempo * self._factor
         error = self._error(obs)

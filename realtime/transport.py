@@ -293,7 +293,7 @@ class Transport(Follower):
 
     def observe(self, obs: BeatObservation) -> None:
         """Take in what the tracker believes, unless another clock is followed at present."""
-        if obs.time > self._synced_until:
+        if not obs.time <= self._synced_until:  # not a number: let it be counted as rubbish
             super().observe(obs)
 
     def _sync(self, bpm: float, beat: float, beats: float, now: float) -> None:

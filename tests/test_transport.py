@@ -310,6 +310,23 @@ def test_hold_ignores_all_and_resumes_smoothly() -> None:
     consecutive(s)
 
 
+def test_another_clock_is_followed_while_it_speaks() -> None:
+    s = show().run(5.0)
+    other = Pulse(lambda t: 97.0, position=0.3)
+    for i in range(2000):
+        other.go(s.now, 0.005)
+        s.run(0.005)
+        if i % 10 == 0:
+            s.act("sync", bpm=97.0, beat=other.position % 4, beats=4)
+    assert s.transport.state().bpm == pytest.approx(97.0)
+    phase = s.transport.timeline.beat_at(s.now) - other.position
+    assert abs(phase - round(phase)) < 0.01
+    assert s.names() == ["locked", "relocated"]
+    s.run(10.0)
+    assert s.transport.state().bpm == pytest.approx(120.0)
+    consecutive(s)
+
+
 def test_locked_tempo_stays() -> None:
     s = show(Pulse(lambda t: 120.0 if t < 10 else 126.0)).run(9.0)
     s.act("lock", on=True)
