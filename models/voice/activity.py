@@ -19,6 +19,7 @@ RATE, HOP, WINDOW = 16_000, 160, 512
 _BANDS = 18
 _LOW, _HIGH = 100.0, 4000.0
 _RISE = 0.003  # log10 units per hop that the floor may go up: 3 dB/s
+_SETTLE = 0.2  # per hop, of the level that the floor follows
 _QUIET = 1e-7
 _LONG, _BACK = 6, 10  # hops: 60 ms of envelope, 100 ms of change
 _MEAN, _SPREAD = (1.9, 0.56), (1.3, 0.34)  # of rise and change in speech and noise, measured
@@ -38,6 +39,7 @@ class Activity:
         self._bands = (member / member.sum(0) / WINDOW).astype(np.float32)
         self._window = np.hanning(WINDOW).astype(np.float32)
         self._floor = np.zeros(_BANDS, np.float32)
+        self._smooth = np.zeros(_BANDS, np.float32)
         self._shapes = np.zeros((_BACK, _BANDS), np.float32)
         self._rises = np.zeros(_LONG)
         self._hops, self._score = 0, 0.0
@@ -53,9 +55,10 @@ class Activity:
         np.log10(level, out=level)
         shape = level - level.mean()
         if self._hops == 0:
-            self._floor[:], self._shapes[:] = level, shape
+            self._floor[:], self._smooth[:], self._shapes[:] = level, level, shape
+        self._smooth += np.float32(_SETTLE) * (level - self._smooth)
         self._floor += np.float32(_RISE)
-        np.minimum(self._floor, level, out=self._floor)
+        np.minimum(self._floor, self._smooth, out=self._floor)
         past = self._shapes[self._hops % _BACK]
         change = float(np.abs(shape - past).mean())
         past[:] = shape
