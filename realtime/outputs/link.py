@@ -132,6 +132,10 @@ class LinkOutput(OutputPort):
         self._link.commitAppSessionState(state)
         self.sent(f"{point.tempo:.1f} BPM, {self.peers} peers")
 
+    def on_test(self, point: GridPoint) -> None:
+        """Says who is there; a session must not jump for a test."""
+        self.sent(f"{self.peers} peers")
+
     def on_events(self, events: Sequence[Event]) -> None:
         """A jump of the clock is a jump of the session."""
         if any(e.plugin == "transport" and e.output == "relocated" for e in events):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from realtime.outputs.midi_jack import JackWire
 
 BEAT = Fraction(1)
+TEST_NOTE = MidiAddress("note", 36, 9)
 
 
 class MidiSettings(OutputSettings):
@@ -103,6 +104,11 @@ class MidiOutput(OutputPort):
         address = self._downbeat if point.beat_in_bar == 1 else self._beat
         if address is not None:
             self._note(address, 1.0 if point.beat_in_bar == 1 else 0.8, when)
+
+    def on_test(self, point: GridPoint) -> None:
+        """One note, that of the downbeat; the receiver's clock is left alone."""
+        self._at(point.due)
+        self._note(self._downbeat or self._beat or TEST_NOTE, 0.8, point.due)
 
     def send(self, message: Message) -> None:
         """Send a route's message: the first number, 0–1; controllers that come too fast wait for their turn."""

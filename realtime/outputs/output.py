@@ -132,6 +132,10 @@ class OutputPort(ABC):
     def on_grid(self, point: GridPoint) -> None:
         """A musical deadline has come. Called once per point, in order."""
 
+    def on_test(self, point: GridPoint) -> None:
+        """The user asks for one message now; a beat, unless that would disturb the receiver."""
+        self.on_grid(point)
+
     def on_events(self, events: Sequence[Event]) -> None:
         """New events of the bus, in order. Musical ones (``beat``) come here too, at commit, early."""
 

@@ -313,7 +313,7 @@ class Runner:
             time = self._clock.stream_seconds(now)
             step = min(slot.port.grids, default=Fraction(1), key=lambda s: abs(s - 1))
             point = GridPoint(Fraction(1), Fraction(step), time, 1, 4, 1, 1, 120.0, False, now)
-            self._guard(slot, getattr(slot.port, "on_test", slot.port.on_grid), point)
+            self._guard(slot, slot.port.on_test, point)
 
         self._order(test)
 

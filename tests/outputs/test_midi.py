@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from fractions import Fraction
 from itertools import pairwise
 from typing import Any
 
@@ -17,7 +18,7 @@ from realtime.outputs import midi_ports
 from realtime.outputs.mapping import Mapper
 from realtime.outputs.midi import MidiOutput, MidiSettings
 from realtime.outputs.midi_in import MidiInput, MidiInSettings
-from realtime.outputs.output import Message
+from realtime.outputs.output import GridPoint, Message
 from realtime.outputs.registry import check
 from realtime.outputs.runner import Runner
 from realtime.preset import TransportSettings
@@ -93,6 +94,14 @@ def test_notes_end_by_themselves_and_on_stop(receiver: MidiReceiver) -> None:
     port.on_stop()
     until(lambda: len(receiver.got) >= 4)
     assert receiver.bytes()[3] == b"\x80\x29\x00"
+    port.close()
+
+
+def test_a_test_is_a_note_and_leaves_the_clock_alone(receiver: MidiReceiver) -> None:
+    port = output(note_ms=20.0)
+    port.on_test(GridPoint(Fraction(1), Fraction(1, 24), 0.0, 1, 4, 1, 1, 120.0, False, time.monotonic()))
+    until(lambda: (port.on_values({}), len(receiver.got) >= 2)[1])
+    assert receiver.bytes() == [b"\x99\x24\x66", b"\x89\x24\x00"]
     port.close()
 
 
