@@ -11,11 +11,15 @@ import argparse
 import json
 import multiprocessing
 import os
+import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import soundfile
+from rich.progress import Progress, TimeRemainingColumn
 
 from models.training import piece as pieces
 from models.training import room
@@ -23,8 +27,9 @@ from models.training.dj import dj_mix
 from models.training.labels import Labels, labels_of, map_times, rounded, times_of
 from models.training.mix import RATE, Stage, mix
 from models.training.rng import chance, is_val, pick, stream
+from realtime.errors import UserError
 
-DEFAULT_MIX = {"composer": 0.58, "pop909": 0.24, "groove": 0.12, "mix": 0.06}
+DEFAULT_MIX = {"composer": 0.66, "pop909": 0.18, "groove": 0.10, "mix": 0.06}
 
 
 @dataclass
@@ -96,16 +101,17 @@ def source_of(seed: int, shares: dict[str, float]) -> str:
     return pick(stream(seed, "source"), list(shares), list(shares.values()))
 
 
-_STAGE: list[Stage] = []
+@lru_cache(maxsize=1)
+def _stage(data: str) -> Stage:
+    """The worker process's `Stage`, opened once."""
+    return Stage.open(Path(data) if data else None)
 
 
 def _work(task: tuple[int, str, str, str]) -> tuple[int, float, str]:
-    """Render one piece in a worker process, which keeps its `Stage`."""
+    """Render one piece in a worker process; returns its seed, its seconds, and what went wrong."""
     seed, source, data, out = task
-    if not _STAGE:
-        _STAGE.append(Stage.open(Path(data) if data else None))
     try:
-        rendered = render_seed(seed, source, _STAGE[0])
+        rendered = render_seed(seed, source, _stage(data))
     except (ValueError, IndexError, OSError, ArithmeticError) as error:
         return seed, 0.0, f"{type(error).__name__}: {error}"
     save(Path(out), f"{seed:08d}", rendered)
@@ -142,15 +148,13 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--mix", type=parse_shares, default=DEFAULT_MIX)
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
-    from rich.progress import Progress, TimeRemainingColumn
-
     shares = args.mix if args.data else {"composer": 1.0}
     done = sum(float(json.loads(p.read_text())["duration"]) for p in args.out.glob("[0-9]*.json"))
     have = {int(p.stem) for p in args.out.glob("[0-9]*.json")}
     wanted, seed = args.hours * 3600, args.seed
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-    def tasks():  # type: ignore[no-untyped-def]
+    def tasks() -> Iterator[tuple[int, str, str, str]]:
         number = seed
         while True:
             if number not in have:
@@ -175,4 +179,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    try:
+        raise SystemExit(main())
+    except UserError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None

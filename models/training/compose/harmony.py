@@ -75,9 +75,9 @@ def progression(rng: np.random.Generator, key: Key) -> tuple[int, ...]:
     return pick(rng, MINOR_LOOPS if key.minor else MAJOR_LOOPS)
 
 
-def voicing(rng_or_seed: int, chord: Chord, centre: float, size: int) -> list[int]:
+def voicing(seed: int, chord: Chord, centre: float, size: int) -> list[int]:
     """MIDI pitches of a chord near `centre`, close position, always the same for the same arguments."""
-    rng = np.random.default_rng((rng_or_seed, chord.root, len(chord.tones)))
+    rng = np.random.default_rng((seed, chord.root, len(chord.tones)))
     shift = int(rng.integers(-4, 5))
     pitches = []
     for i in range(size):
