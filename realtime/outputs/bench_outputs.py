@@ -43,6 +43,7 @@ TICK = Fraction(1, 24)
 SWITCH_INTERVAL = 0.0005
 EVENTS_A_SECOND = 50.0
 CLIENTS = (1, 10, 100)
+LONG = 2000
 STUCK_LIMIT = 256
 """Events that may wait for a client here; fewer than live, so that the stuck one is dropped within the bench."""
 _SETTLE = 4.0
@@ -221,12 +222,12 @@ def _osc(seconds: float, preset: str, sound: str) -> dict[str, Any]:
 
 
 def _websocket(seconds: float) -> list[dict[str, Any]]:
-    rows = [_with_clients(count, False, seconds) for count in CLIENTS]
-    rows.append(_with_clients(10, True, seconds))
-    return rows
+    rows = [_with_clients(count, seconds) for count in CLIENTS]
+    # long events, so that the stuck client's buffers fill within the bench; without it first, for comparison
+    return [*rows, _with_clients(10, seconds, LONG), _with_clients(10, seconds, LONG, stuck=True)]
 
 
-def _with_clients(count: int, stuck: bool, seconds: float) -> dict[str, Any]:
+def _with_clients(count: int, seconds: float, extra: int = 0, stuck: bool = False) -> dict[str, Any]:
     progress(f"WebSocket, {count} clients{', one more is stuck' if stuck else ''}, {seconds:.0f} s")
     front = Front()
     server = WebSocketServer(front, port=0, limits=Limits(waiting=STUCK_LIMIT))
@@ -241,7 +242,7 @@ def _with_clients(count: int, stuck: bool, seconds: float) -> dict[str, Any]:
             time.sleep(1.0)
             before = _resident()
             start = due = time.monotonic()
-            padding = "x" * 2000 if stuck else None  # so that the stuck client's buffers fill within the bench
+            padding = "x" * extra or None
             while (now := time.monotonic()) < start + seconds:
                 front.bus.set("plugin0.output0", now, now)
                 front.bus.publish(now, now, "bench", "event", time.monotonic(), padding)
@@ -260,6 +261,7 @@ def _with_clients(count: int, stuck: bool, seconds: float) -> dict[str, Any]:
     late = percentiles([1000.0 * d for d in delays[0]])
     return {
         "clients": count,
+        "event_bytes": 120 + extra,
         "stuck": int(stuck),
         "stuck_dropped_after_s": dropped_after if stuck else "",
         "published": front.published,
@@ -324,7 +326,9 @@ def _process(target: Callable[..., None], *arguments: Any) -> Iterator[tuple[Con
 def main(argv: Sequence[str]) -> int:
     """``sidechain bench outputs``."""
     p = parser("outputs", __doc__)
-    p.add_argument("--seconds", type=float, default=60.0, help="of OSC; for each WebSocket condition a third")
+    p.add_argument(
+        "--seconds", type=float, default=60.0, help="of OSC; for each of five WebSocket conditions a third"
+    )
     p.add_argument("--preset", default="everything")
     p.add_argument("--sound", default="demo", help="file to play, in a loop (default: the demo)")
     args = p.parse_args(argv)

@@ -16,6 +16,8 @@ from realtime.web.protocol import MalformedError, Matcher, Request, Subscription
 
 STATUS_EVERY = 1.0
 MOST_IN_BATCH = 256
+NEAR = 1 << 15
+"""Bytes that may be on their way to a client that counts as keeping up."""
 
 
 @dataclass(frozen=True)
@@ -77,15 +79,37 @@ class Session:
         self._wake = asyncio.Event()
         self._tokens, self._refilled = 2.0 * limits.calls_per_second, time.monotonic()
         self._faults = 0
+        self._greeted = self._sending = self._dropped = False
         self._wants = Subscription()
         self._matches = Matcher(self._wants.events)
 
+    @property
+    def connection(self) -> ServerConnection:
+        """The connection, for messages that go straight to it."""
+        return self._connection
+
+    def keeps_up(self) -> bool:
+        """Whether an event may go straight to the connection: greeted, nothing waits, one message an event."""
+        return (
+            self._greeted
+            and not self._dropped
+            and not self._events
+            and not self._sending
+            and not self._wants.batch
+            and self._connection.transport.get_write_buffer_size() < NEAR
+        )
+
+    def wants_event(self, name: str) -> bool:
+        """Whether the client asked for events of this name; no name = for everybody."""
+        return not name or self._matches(name)
+
     def offer(self, events: Iterable[tuple[str, str]]) -> None:
         """Events as (name, text), in order; no name = for everybody. A client that cannot keep up is dropped."""
-        for name, text in events:
-            if not name or self._matches(name):
-                self._events.append(text)
+        if self._dropped:
+            return
+        self._events.extend(text for name, text in events if self.wants_event(name))
         if len(self._events) > self._limits.waiting:
+            self._dropped = True
             self._events.clear()
             self._counts.stuck += 1
             self._connection.transport.abort()
@@ -97,6 +121,7 @@ class Session:
         writer = None
         try:
             await self._connection.send(hello)
+            self._greeted = True
             writer = asyncio.create_task(self._write())
             await self._read()
         except ConnectionClosed:
@@ -114,7 +139,9 @@ class Session:
         try:
             while True:
                 while self._events:
+                    self._sending = True  # until it is out, no later event may go past it
                     await send(self._next())
+                    self._sending = False
                 now, wants = time.monotonic(), self._wants
                 if wants.rate and now >= next_values:
                     next_values = max(next_values + 1.0 / wants.rate, now)

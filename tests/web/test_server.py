@@ -225,6 +225,22 @@ def test_a_stuck_client_is_dropped_and_nobody_waits(engine: FakeEngine) -> None:
         server.stop()
 
 
+def test_order_holds_between_fast_and_slow(server: WebSocketServer, engine: FakeEngine) -> None:
+    """A client that reads in fits and starts changes between the direct way and its queue; no event overtakes."""
+    with connect(address(server), max_queue=2) as client:
+        ask(client, "subscribe", rate=100)
+        expected = 0
+        for burst in range(60):
+            for _ in range(20):
+                engine.bus.publish(0.0, 0.0, "host", "message", None, "x" * 2000)
+            if burst % 6 == 5:
+                while expected < 20 * (burst + 1):
+                    assert receive(client, "event")["sequence"] == expected
+                    expected += 1
+            else:
+                time.sleep(0.005)
+
+
 def test_too_many_clients_are_turned_away(engine: FakeEngine) -> None:
     server = WebSocketServer(engine, port=0, limits=Limits(clients=2))
     server.start()
