@@ -135,14 +135,16 @@ def test_the_clock_arrives_whole_and_even(receiver: MidiReceiver, frames: bool) 
 
     runner = Runner(Bus(), transport, Clock(), Host(), Mapper([]), TransportSettings())
     api = "" if frames else "jack"
-    runner.add(MidiOutput(MidiSettings(port="receiver:in", api=api, frames=frames), Host()))
+    output = MidiOutput(MidiSettings(port="receiver:in", api=api, frames=frames), Host())
+    runner.add(output)
     runner.start()
     until(lambda: len(receiver.got) >= 24 * 5)
     runner.stop()
     until(lambda: b"\xfc" in receiver.bytes())
     got = receiver.bytes()
-    assert got.count(b"\xfa") == 1
-    assert got[got.index(b"\xfa") + 1] == b"\xf8"
+    # a machine that stalls for more than a tick makes the clock begin anew, and says so
+    assert got.count(b"\xfa") <= 1 + output._clock.restarts
+    assert all(b == b"\xf8" for a, b in pairwise(got) if a == b"\xfa")
     ticks = [f for f, b in receiver.got if b == b"\xf8"]
     spaces = sorted(b - a for a, b in pairwise(ticks))
     middle = 48000 * 60 / 150 / 24
