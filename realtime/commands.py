@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -87,6 +88,8 @@ class Commands:
             "preset.apply": Command({"settings": dict}, self._preset_apply),
             "preset.load": Command({"name": str}, lambda name: switch(self._engine, presets.load(name))),
             "preset.save": Command({"name": str}, self._preset_save),
+            "audio.start": Command({"name": str}, self._audio_start),
+            "audio.stop": Command({}, self._audio_stop),
             "state.get": Command({}, lambda: self._engine.status()),
             "ping": Command({}, lambda: "pong"),
         }
@@ -171,6 +174,30 @@ class Commands:
             raise UserError(f"input.event: '{name[:40]}' is not a name of letters a–z, digits, '-' and '_'")
         lane, bus = self._engine.lane, self._engine.bus
         self._engine.on_lane(lambda: bus.publish(lane.now, lane.now, "input", name, value))
+
+    def _audio_start(self, name: str) -> dict[str, Any]:
+        """Record the sound from now on, into the folder of recordings: clients name files, never paths."""
+        engine = self._engine
+        if not engine.recordings:
+            raise UserError("audio.start: this host has no folder for recordings")
+        if name != Path(name).name or name.startswith(".") or "\\" in name or "\0" in name or len(name) > 120:
+            raise UserError(f"audio.start: '{name[:40]}' is not a plain file name")
+        running = engine.lane.tape
+        if running is not None and running.recording:
+            raise UserError(f"sound is recorded to {running.path} already; stop it first")
+        tape = engine.lane.begin_tape(Path(engine.recordings) / name)
+        engine.on_lane(lambda: setattr(engine.lane, "tape", tape))
+        return tape.status()
+
+    def _audio_stop(self) -> dict[str, Any]:
+        """End the recording of sound and finish its file."""
+        lane = self._engine.lane
+        tape = lane.tape
+        if tape is None:
+            raise UserError("no sound is being recorded")
+        self._engine.on_lane(lambda: setattr(lane, "tape", None))
+        tape.stop()
+        return tape.status()
 
     def _preset_save(self, name: str) -> str:
         if not name or any(c in name for c in "/\\") or name.startswith("."):

@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import TimeoutError as FutureTimeout
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 from realtime.audio.clock import StreamClock
@@ -49,6 +50,10 @@ class Engine:
         Whether to open the preset's outputs and OSC in; False for ``analyze``.
     heartbeat : callable, optional
         See :class:`~realtime.hosting.fastlane.FastLane`.
+    record : str
+        FLAC file to record live sound to, from its first frame on; empty = none.
+    recordings : str
+        Folder in which ``audio.start`` may record sound; empty = nowhere.
 
     Raises
     ------
@@ -69,9 +74,13 @@ class Engine:
         tap: Tap | None = None,
         outputs: bool = True,
         heartbeat: Callable[[str], None] | None = None,
+        record: str = "",
+        recordings: str = "",
     ) -> None:
         self.preset = preset
         self.source = source
+        self.recordings = recordings
+        self._record = record
         self.bus = Bus(tap=tap)
         self.clock = StreamClock(ENGINE_RATE)
         self.plugins = plugins
@@ -114,6 +123,8 @@ class Engine:
                 for settings in check_all(self.preset.outputs, f"preset {self.preset.name}"):
                     self.runner.add(create(settings, self))
             self.lane.open()
+            if self._record:
+                self.lane.tape = self.lane.begin_tape(Path(self._record))
             self.runner.latency = self.preset.input.latency_ms / 1000
         except BaseException:
             self._release()
@@ -212,7 +223,7 @@ class Engine:
 
     def status(self) -> dict[str, Any]:
         """Everything a person may want to know, as plain JSON-able data."""
-        lane, source = self.lane, self.source
+        lane, source, tape = self.lane, self.source, self.lane.tape
         seconds = max(lane.now, 1e-9)
         return {
             "version": _version(),
@@ -242,6 +253,7 @@ class Engine:
             "transport": {"source": self.main, **self.transport.describe()},
             "plugins": [s.status() for s in self.slots],
             "outputs": self.runner.status(),
+            "recording": tape.status() if tape is not None else None,
             "rules": self.routing.rules.status(),
         }
 
@@ -283,6 +295,8 @@ class Engine:
 
     def _release(self) -> None:
         self.runner.stop()
+        if self.lane.tape is not None:
+            self.lane.tape.stop()
 
 
 def _version() -> str:

@@ -47,6 +47,8 @@ class Job:
         Seconds to skip in a file, so that a restart goes on where it was.
     parent : int
         Process id of the supervisor.
+    record, recordings : str
+        As of :class:`~realtime.engine.Engine`.
     """
 
     preset: dict[str, Any]
@@ -54,6 +56,8 @@ class Job:
     off: list[str]
     start_at: float
     parent: int
+    record: str = ""
+    recordings: str = ""
 
 
 class Heartbeat:
@@ -112,7 +116,7 @@ def main(job: Job, pipe: Connection, heartbeat: Heartbeat, stdin: Any) -> None:
                 preset.plugins[name].enabled = False
         stream = os.fdopen(stdin, "rb", buffering=0) if stdin is not None else None
         source = open_source(preset.input, job.input, stdin=stream, start_at=job.start_at)
-        engine = Engine(preset, source, heartbeat=heartbeat)
+        engine = Engine(preset, source, heartbeat=heartbeat, record=job.record, recordings=job.recordings)
         line = _Line(engine, pipe)
         engine.start()
     except UserError as e:

@@ -18,6 +18,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as FutureTimeout
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
@@ -48,14 +49,19 @@ class Supervisor:
     preset : Preset
     input_text : str
         Device name, file, ``demo`` or ``-``; empty = as the preset says.
+    record : str
+        FLAC file to record the sound to; each further engine process goes on in ``NAME-2.flac``, ``NAME-3.flac`` …
+    recordings : str
+        Folder in which ``audio.start`` may record; empty = nowhere.
 
     Notes
     -----
     ``start`` and ``stop`` belong to one thread; everything else may be used from any thread.
     """
 
-    def __init__(self, preset: Preset, input_text: str = "") -> None:
+    def __init__(self, preset: Preset, input_text: str = "", *, record: str = "", recordings: str = "") -> None:
         self.preset = preset
+        self._record, self._recordings, self._lives = record, recordings, 0
         self.restarts = 0
         self.bus = Bus()
         self._input = input_text
@@ -222,7 +228,15 @@ class Supervisor:
         goes_on = self.restarts and not self._again
         start_at = float(self._status.get("host", {}).get("stream_seconds", 0.0)) if goes_on else 0.0
         self._again = False
-        job = Job(self.preset.model_dump(), self._input, sorted(self._off), start_at, os.getpid())
+        job = Job(
+            self.preset.model_dump(),
+            self._input,
+            sorted(self._off),
+            start_at,
+            os.getpid(),
+            self._next_record(),
+            self._recordings,
+        )
         with _stdin_for(self._input) as stdin:
             child = context.Process(
                 target=main, args=(job, theirs, self._heartbeat, stdin), name="sidechain-engine"
@@ -237,6 +251,14 @@ class Supervisor:
             child.join()
         self._pipe.close()
         return why
+
+    def _next_record(self) -> str:
+        """Where the next engine records the sound: what an earlier one has written is kept."""
+        self._lives += 1
+        if not self._record or self._lives == 1:
+            return self._record
+        path = Path(self._record)
+        return str(path.with_stem(f"{path.stem}-{self._lives}"))
 
     def _listen(self, child: mp.process.BaseProcess) -> str:
         """Take what the child sends until it ends, dies, hangs or swells."""

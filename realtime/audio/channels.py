@@ -45,13 +45,13 @@ class ChannelMap:
         self._indices = None if not indices or indices == list(range(available)) else indices
         self.transparent = self._indices is None and gain_db == 0
 
+    def choose(self, samples: Array) -> Array:
+        """Chosen channels of `samples`, shape (n, available) → (n, channels), before the gain."""
+        return samples if self._indices is None else samples[:, self._indices]
+
     def apply(self, samples: Array) -> Array:
-        """Chosen channels of `samples`, shape (n, available) → (n, channels)."""
-        if self.transparent:
-            return samples
-        if self._indices is not None:
-            samples = samples[:, self._indices]
-        return samples * self._gain
+        """Chosen channels of `samples` with the gain, shape (n, available) → (n, channels)."""
+        return samples if self.transparent else self.choose(samples) * self._gain
 
 
 def mix_down(samples: Array) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 import soundfile
 
 from realtime.audio.source import Block, Source
+from realtime.audio.tape import is_session
 from realtime.errors import UserError
 
 _BLOCKS_PER_SECOND = 200
@@ -60,6 +61,7 @@ class FileSource(Source):
         self.sample_rate = file.samplerate
         self.channels = file.channels
         self.duration = file.frames / file.samplerate
+        self.chosen = is_session(file)
         self._block = max(1, round(file.samplerate / _BLOCKS_PER_SECOND))
         self._decoded = np.zeros((_DECODE, file.channels), np.float32)
         self._decoded_from = self._decoded_to = self._position = 0

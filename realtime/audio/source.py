@@ -58,6 +58,8 @@ class Source(ABC):
         Channels per frame that ``read`` gives (after channel selection).
     live : bool
         True: sound arrives in real time and cannot wait (device, pipe, paced file). False: as fast as asked.
+    chosen : bool
+        Whether it has just the channels that are wanted (a session that was recorded), so none are chosen again.
     latency : float
         Seconds between a sound at the input of the device and its frame being readable, as far as known.
     status : SourceStatus
@@ -67,6 +69,7 @@ class Source(ABC):
     sample_rate: int = 0
     channels: int = 0
     live: bool = True
+    chosen: bool = False
     latency: float = 0.0
 
     def __init__(self) -> None:

@@ -7,7 +7,7 @@ Without --input it is what the preset says, else the default device, else the de
 examples:
   sidechain live
   sidechain live --input demo --preset dj --osc 192.168.1.20:7000 --osc 127.0.0.1:9000
-  sidechain live --input "Scarlett" --channels 3,4 --record set.jsonl
+  sidechain live --input "Scarlett" --channels 3,4 --record set.jsonl --record-audio
   ffmpeg -i http://radio/stream -f wav - | sidechain live --input -
 """
 
@@ -30,6 +30,7 @@ from realtime.cli.build import add_plugin_arguments, check_preset, preset_for, r
 from realtime.cli.common import Address, address, names, notice
 from realtime.client import EngineClient
 from realtime.errors import UserError
+from realtime.outputs.registry import check_all
 from realtime.preset import Preset
 
 if TYPE_CHECKING:
@@ -65,6 +66,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--token", default="", help="secret that WebSocket clients must give; needed beyond this machine"
     )
     parser.add_argument("--record", metavar="FILE.jsonl", help="write all events to a file")
+    parser.add_argument(
+        "--record-audio", action="store_true", help="write the sound too, beside the events: FILE.flac"
+    )
     parser.add_argument("--seconds", type=float, default=math.inf, metavar="N", help="end after so many seconds")
     parser.add_argument("--no-ui", action="store_true", help="no live view; only what starts and what fails")
 
@@ -121,8 +125,9 @@ def _run(args: argparse.Namespace, preset: Preset, source: str, where: Address |
     from realtime.supervisor import Supervisor
     from realtime.web.server import WebSocketServer
 
-    supervisor = Supervisor(preset, source)
-    recordings = Recordings(supervisor, recordings_folder(), say=notice)
+    folder = recordings_folder()
+    supervisor = Supervisor(preset, source, record=sound_file(args), recordings=str(folder))
+    recordings = Recordings(supervisor, folder, say=notice)
     with ExitStack() as stack:
         # What can be refused without sound is refused before the engine starts; all of it ends after the engine,
         # so that nothing of the last moments is lost.
@@ -150,6 +155,21 @@ def _run(args: argparse.Namespace, preset: Preset, source: str, where: Address |
             raise
         announce(_first_status(supervisor), preset, server.url if server is not None else "")
         _watch(supervisor, args.seconds, args.no_ui)
+
+
+def sound_file(args: argparse.Namespace) -> str:
+    """Where the sound is recorded, beside the events; "" = not at all."""
+    from realtime.audio.tape import check_path
+
+    if not args.record_audio:
+        return ""
+    if not args.record:
+        raise UserError(
+            "--record-audio goes with --record FILE.jsonl; the sound is written beside it, as FILE.flac"
+        )
+    path = Path(args.record).with_suffix(".flac")
+    check_path(path)
+    return str(path)
 
 
 def _first_status(client: EngineClient) -> dict[str, Any]:
@@ -192,9 +212,11 @@ def announce(status: dict[str, Any], preset: Preset, url: str) -> None:
             f"listening to {source['name']} ({source['sample_rate']} Hz, {source['channels']} channels), "
             f"preset '{preset.name}'"
         )
-    for output in preset.outputs:
-        place = ":".join(str(output[k]) for k in ("host", "port") if k in output)
-        notice(f"{output.get('kind')} → {place or output.get('port', output.get('name', ''))}")
+    for settings in check_all(preset.outputs):
+        told = settings.model_dump()
+        place = ":".join(str(told[k]) for k in ("host", "port") if told.get(k))
+        words = "takes commands at" if settings.kind.endswith("-in") else "sends to"
+        notice(f"{settings.name} ({settings.kind}) {words} {place or 'its default'}")
     if url:
         notice(f"web page and WebSocket at {url}")
 

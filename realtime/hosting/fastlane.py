@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,7 @@ from realtime.audio.channels import ChannelMap
 from realtime.audio.clock import StreamClock
 from realtime.audio.resample import StreamResampler
 from realtime.audio.source import Block, Source
+from realtime.audio.tape import Tape
 from realtime.bus import Bus
 from realtime.errors import PluginError, UserError
 from realtime.hosting.frontend import FrontEnd
@@ -107,6 +109,7 @@ class FastLane:
         self.repaired = 0
         self.busy_seconds = 0.0
         self.ended = threading.Event()
+        self.tape: Tape | None = None
         self._heartbeat = heartbeat or _no_heartbeat
         self._stop = threading.Event()
         self._commands: deque[tuple[Callable[[], Any], Future[Any]]] = deque(maxlen=_MOST_COMMANDS)
@@ -121,7 +124,8 @@ class FastLane:
     def open(self) -> None:
         """Open the source and give every plugin its feed. Raises ``UserError``."""
         self.source.open()
-        self._map = ChannelMap(self.source.channels, self._channels, self._gain_db, self.source.name)
+        chosen = [] if self.source.chosen else self._channels
+        self._map = ChannelMap(self.source.channels, chosen, self._gain_db, self.source.name)
         self._resampler = StreamResampler(self.source.sample_rate, ENGINE_RATE, self._map.channels)
         self._delay = self._resampler.delay
         self._pending = np.zeros((4 * TICK, self._map.channels), np.float32)
@@ -177,6 +181,10 @@ class FastLane:
         self._commands.append((action, future))
         return future
 
+    def begin_tape(self, path: Path) -> Tape:
+        """A tape for this lane's sound, to be handed to it as ``tape``; raises ``UserError``."""
+        return Tape(path, self.source.sample_rate, self._map.channels, begins=self.now, say=self.say)
+
     def replace(self, slots: list[Slot], transports: dict[str, Transport], main: str) -> None:
         """Run other plugins and transports from the next tick on; on the lane's thread."""
         for slot in slots:
@@ -194,10 +202,15 @@ class FastLane:
         """Process one block of the source."""
         start = time.perf_counter()
         rate = self.source.sample_rate
+        tape = self.tape
         if block.lost:
             self._gap(block.lost, rate)
+            if tape is not None:
+                tape.gap(block.lost)
         n = len(block.samples)
         if n:
+            if tape is not None:
+                tape.write(self._map.choose(block.samples))
             if self.source.live:
                 frame = round((block.first + n) * ENGINE_RATE / rate)
                 self.clock.observe(frame, block.host_time)

@@ -152,13 +152,15 @@ class Recorder:
 class Recordings:
     """Recordings by command, into one folder: ``record.start``, ``record.stop``, ``record.status``.
 
-    A client names a file, never a path: what comes over the network stays in the folder.
+    A client names a file, never a path: what comes over the network stays in the folder. With ``audio``, the
+    engine records the sound beside the events, as ``NAME.flac``.
     """
 
     def __init__(self, client: EngineClient, folder: Path, say: Callable[[str], None] | None = None) -> None:
         self._client, self._folder, self._say = client, folder, say
         self._lock = threading.Lock()
         self._current: Recorder | None = None
+        self._audio = False
 
     def methods(self) -> dict[str, Callable[..., Any]]:
         """Commands for a WebSocket server."""
@@ -169,7 +171,7 @@ class Recordings:
         current = self._current
         return current.status() if current is not None else {"recording": False}
 
-    def start(self, path: str = "") -> dict[str, Any]:
+    def start(self, path: str = "", audio: bool = False) -> dict[str, Any]:
         """Start recording to a file of the folder; without a name, the date and time is its name."""
         name = path or time.strftime("%Y-%m-%d %H.%M.%S") + ".jsonl"
         if name != Path(name).name or name.startswith(".") or "\\" in name or "\0" in name or len(name) > 120:
@@ -184,6 +186,14 @@ class Recordings:
             recorder = Recorder(self._client, self._folder / name, say=self._say)
             recorder.start()
             self._current = recorder
+            if audio:
+                try:
+                    sound = self._client.call("audio.start", {"name": Path(name).with_suffix(".flac").name})
+                except UserError:
+                    recorder.stop()
+                    raise
+                self._audio = True
+                return recorder.status() | {"audio": sound}
             return recorder.status()
 
     def stop(self) -> dict[str, Any]:
@@ -192,4 +202,7 @@ class Recordings:
             if self._current is None:
                 raise UserError("nothing is being recorded")
             self._current.stop()
-            return self._current.status()
+            if not self._audio:
+                return self._current.status()
+            self._audio = False
+            return self._current.status() | {"audio": self._client.call("audio.stop", {})}

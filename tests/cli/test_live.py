@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 import soundfile
@@ -132,6 +133,32 @@ def test_live_gives_what_analyze_gives(hosts: list[Host], tmp_path: Path) -> Non
         return [e for e in found if e["plugin"] != "host"]
 
     assert events(out)
+    assert events(record) == events(out)
+
+
+def test_a_recorded_session_gives_the_same_events_again(hosts: list[Host], tmp_path: Path) -> None:
+    samples, rate = soundfile.read(FOLDER / "demo.ogg", dtype="float32", stop=8 * 48_000, always_2d=True)
+    four = samples[:, [0, 0, 0, -1]]
+    four[:, :2] = 0.0
+    song = tmp_path / "song.wav"
+    soundfile.write(song, four, rate, subtype="PCM_16")
+    record, out = tmp_path / "live.jsonl", tmp_path / "again.jsonl"
+    host = Host(
+        *("--input", str(song), "--channels", "3,4", "--preset", "everything", "--osc", "127.0.0.1:9"),
+        *("--websocket", "off", "--no-ui", "--record", str(record), "--record-audio"),
+    )
+    hosts.append(host)
+    status, _, err = host.finish()
+    assert status == 0, err
+    session = tmp_path / "live.flac"
+    assert np.array_equal(soundfile.read(session, dtype="int16")[0], soundfile.read(song, dtype="int16")[0][:, 2:])
+    assert main(["analyze", str(session), "--preset", "everything", "-o", str(out), "-q"]) == 0
+
+    def events(path: Path) -> list[dict[str, Any]]:
+        found = [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+        return [e for e in found if e["plugin"] != "host"]
+
+    assert len(events(out)) > 20
     assert events(record) == events(out)
 
 
