@@ -290,6 +290,8 @@ class Client:
         """The least delayed snapshot says how far the stream is; slowly forgotten, for clocks drift."""
         came = time.monotonic()
         before, last = self._newest
+        if stream == before:
+            return
         ahead = stream - came
         if abs(ahead - self._ahead) > 0.5 or stream < before:
             self._ahead = ahead

@@ -8,7 +8,6 @@ from typing import Any
 
 from PySide6.QtCore import QObject, Signal
 
-from gui.feed import Done
 from gui.model import Model
 from realtime.errors import UserError
 from realtime.outputs import registry
@@ -99,12 +98,12 @@ class Desk(QObject):
         hosted = tuple(p["identifier"] for p in status.get("plugins", ()))
         if hosted != self._hosted:
             self._hosted = hosted
-            self._ask("plugin.describe", {}, self._describe)
+            self._ask("plugin.describe", {}, list, self._describe)
             self._next = 0.0
         if seconds >= self._next and (looking or not self.preset or self._next == 0.0):
             self._next = seconds + EVERY
-            self._ask("preset.get", {}, self._got_preset)
-            self._ask("preset.list", {}, self._got_list)
+            self._ask("preset.get", {}, dict, self._got_preset)
+            self._ask("preset.list", {}, list, self._got_list)
 
     def unsaved(self) -> list[str]:
         """What differs from the stored preset of the same name, as ``section.key``."""
@@ -112,9 +111,14 @@ class Desk(QObject):
             return []
         return differences(_plain(self.stored), _plain(self.preset))
 
-    def _ask(self, method: str, params: dict[str, Any], done: Callable[[Any], None]) -> None:
-        quiet: Done = lambda result, error: None if error else done(result)  # noqa: E731
-        self.model.feed.call(method, params, quiet)
+    def _ask(self, method: str, params: dict[str, Any], kind: type, done: Callable[[Any], None]) -> None:
+        """Ask without a person knowing: no answer, or none of the right kind, is as good as not having asked."""
+
+        def answered(result: Any, error: str) -> None:
+            if not error and isinstance(result, kind):
+                done(result)
+
+        self.model.feed.call(method, params, answered)
 
     def _describe(self, found: list[dict[str, Any]]) -> None:
         self.descriptors = {d["identifier"]: d for d in found}
@@ -124,7 +128,7 @@ class Desk(QObject):
         if preset.get("name") != self._stored_name:
             self._stored_name = str(preset.get("name", ""))
             self.stored = {}
-            self._ask("preset.read", {"name": self._stored_name}, self._got_stored)
+            self._ask("preset.read", {"name": self._stored_name}, dict, self._got_stored)
         if preset != self.preset:
             self.preset = preset
             self.preset_changed.emit()

@@ -79,16 +79,15 @@ class Drums(Strip):
             painter.drawLine(int(area.left()), int(k * tall), int(area.right()), int(k * tall))
         self.beat_lines(painter, area, 0.4)
         hues = (theme.downbeat, theme.accent, theme.good, theme.warn, theme.voice)
-        hits = (
-            [(t, int(lane), s) for t, lane, s in model.drums.since(self.start()).tolist()]
-            if len(lanes) > 1
-            else []
-        )
-        hits += [(t, len(lanes) - 1, s) for t, s in model.onsets.since(self.start()).tolist()]
-        for time, lane, strength in hits:
+        hits = []
+        if len(lanes) > 1:
+            hits = [
+                (self.across(t, area), int(lane), s) for t, lane, s in model.drums.since(self.start()).tolist()
+            ]
+        hits += [(x, len(lanes) - 1, s) for x, s in self.marks(model.onsets, area)]
+        for x, lane, strength in hits:
             hue = theme.onset if lane == len(lanes) - 1 else hues[lane % len(hues)]
             high = max(3.0, (tall - 3) * min(1.0, strength))
-            x = self.across(time, area)
             painter.fillRect(QRectF(x - 1, (lane + 1) * tall - high - 1, 4, high), QColor(hue))
 
     def scale(self, painter: QPainter, area: QRectF) -> None:

@@ -162,6 +162,7 @@ class Rack(QScrollArea):
         self.offer.setAccessibleName("Plugin to add")
         line = self.offer.lineEdit()
         assert line is not None
+        self._line = line
         line.setPlaceholderText("plugin, or folder of a bundle")
         self.offer.setMinimumContentsLength(6)
         self.offer.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
@@ -201,9 +202,10 @@ class Rack(QScrollArea):
     def _offer(self, found: Any, error: str) -> None:
         if error or not isinstance(found, list):
             return
+        typed = self.offer.currentText() if self.offer.hasFocus() or self._line.hasFocus() else ""
         self.offer.clear()
         self.offer.addItems([n for n in found if n not in self.cards])
-        self.offer.setEditText("")
+        self.offer.setEditText(typed)
 
     def _arrange(self) -> None:
         columns = max(1, self.viewport().width() // _CARD_WIDTH)

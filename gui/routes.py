@@ -168,7 +168,7 @@ class RoutesPage(QWidget):
                 self.state.setText(f"not applied: {error}")
                 return
             self._editing = False
-            self._shown = None
+            self._shown = wanted
             self._desk.look_again()
             self._desk.told.emit("routes are in force; the preset is not saved yet")
             self._update_buttons()
@@ -182,9 +182,9 @@ class RoutesPage(QWidget):
         self._desk.model.feed.call("preset.get", {}, got)
 
     def _discard(self) -> None:
-        self._editing, self._shown = False, None
-        self._take_preset()
-        self._update_buttons()
+        self._editing = False
+        self.routes = [dict(r) for r in self._shown or []]
+        self._fill(max(0, self.table.currentRow()))
 
     def _begin(self) -> None:
         self._editing = True

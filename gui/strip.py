@@ -10,6 +10,7 @@ from PySide6.QtCore import QPointF, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent, QPen, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
+from gui.history import Series
 from gui.look import Look
 from gui.model import Model
 from gui.theme import Theme, colour, rgb
@@ -186,6 +187,17 @@ class Strip(QWidget):
         painter.drawText(
             self.rect().adjusted(8, 0, -8, 0), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text
         )
+
+    def marks(self, series: Series, area: QRectF) -> list[tuple[float, float]]:
+        """Events in sight as (x, strength); where several fall on one pixel, the strongest."""
+        rows = series.since(self.start())
+        columns = np.floor(rows[:, 0] * self.per_second()).astype(np.int64)
+        if len(rows) > 1:
+            order = np.lexsort((-rows[:, 1], columns))
+            first = np.unique(columns[order], return_index=True)[1]
+            rows, columns = rows[order][first], columns[order][first]
+        ratio = self.devicePixelRatioF()
+        return list(zip((area.right() - (self._edge - columns) / ratio).tolist(), rows[:, 1].tolist()))
 
     def beat_lines(self, painter: QPainter, area: QRectF, strength: float = 1.0) -> None:
         """Beats and downbeats as lines over the whole height."""

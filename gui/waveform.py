@@ -63,8 +63,7 @@ class Waveform(Strip):
         self.beat_lines(painter, area)
         painter.setPen(QPen(colour(theme.onset, 0.9), 2))
         tall = 0.22 * area.height()
-        for time, strength in model.onsets.since(self.start()).tolist():
-            x = self.across(time, area)
+        for x, strength in self.marks(model.onsets, area):
             painter.drawLine(QPointF(x, area.bottom()), QPointF(x, area.bottom() - 3 - tall * min(1.0, strength)))
         for section in model.sections:
             if section.time < self.start():

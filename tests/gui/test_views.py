@@ -1,0 +1,205 @@
+"""What is drawn is what was heard; at every size, in every theme, without a complaint of Qt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from pytestqt.qtbot import QtBot
+
+from gui import settings, theme
+from gui.look import PALETTES, Look
+from gui.model import FLOOR, Model
+from gui.settings import Settings
+from gui.spectrogram import Spectrogram, place
+from gui.waveform import Waveform
+from gui.window import Window
+from realtime.bus import Event
+from tests.fixtures.engine import Band, FakeEngine
+from tests.gui.conftest import WAIT, Host
+
+
+class Still:
+    """A feed that stands at one place, filled by hand."""
+
+    connected, message, lives, snapshots = True, "", 1, 0
+
+    def __init__(self) -> None:
+        self.time = 0.0
+        self.given: dict[str, Any] = {}
+        self.happened: list[Event] = []
+        self.sent: list[tuple[str, list[float]]] = []
+
+    def now(self) -> float:
+        return self.time
+
+    def values(self) -> dict[str, Any]:
+        return self.given
+
+    def packets(self) -> list[tuple[str, list[float]]]:
+        sent, self.sent = self.sent, []
+        return sent
+
+    def status(self) -> dict[str, Any]:
+        names = ("scope", "onset", "beat", "voice", "pitch", "level")
+        return {"plugins": [{"identifier": n, "enabled": True} for n in names], "transport": {"source": "beat"}}
+
+    def events(self) -> list[Event]:
+        happened, self.happened = self.happened, []
+        self.snapshots += 1
+        return happened
+
+    def call(self, *_: Any) -> None: ...
+
+    def poll(self) -> list[str]:
+        return []
+
+    def close(self) -> None: ...
+
+
+@pytest.fixture
+def still() -> Still:
+    return Still()
+
+
+def test_the_waveform_draws_each_column_where_it_belongs(still: Still, qtbot: QtBot) -> None:
+    model = Model(still)
+    view = Waveform(model, Look())
+    qtbot.addWidget(view)
+    view.resize(846, 200)
+    loud = np.zeros((6, 4, 2))
+    loud[5] = (-1.0, 1.0)  # the hop that ends at 2.00 s
+    still.time, still.sent = 2.1, [("scope.waveform", [100.0, *loud.ravel()])]
+    model.tick()
+    view.refresh()
+    rate, picture = view.per_second(), view._picture
+    trace = (picture.pixels == view._trace) | (picture.pixels == view._loud) | (picture.pixels == view._soft)
+
+    def filled(at: float) -> int:
+        return int(trace[:, int(at * rate) % picture.width].sum())
+
+    assert filled(1.99) > 190
+    assert filled(1.95) <= 2
+    image = view.grab().toImage()
+    assert not image.isNull()
+
+
+def test_the_spectrogram_is_bright_at_the_right_height(still: Still, qtbot: QtBot) -> None:
+    model = Model(still)
+    view = Spectrogram(model, Look())
+    qtbot.addWidget(view)
+    view.resize(846, 300)
+    spectra = np.full((6, 96), FLOOR)
+    band = round(place(1000.0) * 95)
+    spectra[:, band - 1 : band + 2] = 0.0
+    still.time, still.sent = 2.1, [("scope.spectrum", [100.0, *spectra.ravel()])]
+    model.tick()
+    view.refresh()
+    column = view._picture.column(int(1.99 * view.per_second()))
+    table = view.look.table()
+    rows = np.flatnonzero(column == table[255])
+    assert len(rows)
+    assert abs((1 - rows.mean() / 299) - place(1000.0)) < 0.02
+    assert column[0] == column[-1] == table[0]
+
+
+def test_the_model_keeps_what_happened_and_forgets_an_old_stream(still: Still) -> None:
+    model = Model(still)
+    still.time = 5.0
+    still.given = {
+        "transport.state": "locked",
+        "transport.bpm": 120.0,
+        "pitch.hz": 440.0,
+        "voice.probability": 0.9,
+    }
+    still.happened = [
+        Event(0, 4.5, 4.4, "beat", "beat", 1.0, None),
+        Event(1, 4.6, 4.6, "onset", "onset", 0.7, None),
+        Event(2, 4.7, 4.7, "host", "message", None, "hello"),
+        Event(3, 5.5, 5.0, "beat", "beat", 2.0, None),
+        Event(4, 4.8, 4.8, "structure", "section", None, "verse"),
+        Event(5, 4.9, 4.9, "voice", "active", 1.0, None),
+    ]
+    model.tick()
+    assert model.flash == (1, 4.5)
+    assert model.onsets.rows().tolist() == [[4.6, 0.7]]
+    assert model.log[-1] == (4.7, "hello")
+    assert model.sections[-1].label == "verse"
+    assert model.active
+    assert model.pitch.rows()[-1, 1] == pytest.approx(69.0)
+    still.time = 5.6
+    model.tick()
+    assert model.flash == (2, 5.5)
+    serial = model.serial
+    still.time = 0.1
+    model.tick()
+    assert model.serial == serial + 1
+    assert len(model.beats) == 0
+
+
+@pytest.mark.parametrize("size", [(360, 480), (1280, 720), (1900, 1100)])
+def test_every_page_draws_at_every_size_and_in_both_themes(
+    fake: tuple[FakeEngine, Any], look_at: Callable[..., Window], qtbot: QtBot, size: tuple[int, int]
+) -> None:
+    with Band(fake[0]):
+        window = look_at(fake[1].port)
+        window.resize(*size)
+        for k in range(window.pages.count()):
+            window.pages.setCurrentIndex(k)
+            window._choose(theme=theme.CONTRAST if k % 2 else theme.DARK)
+            qtbot.wait(60)
+        for _ in range(9):
+            window.rescale(1)
+        qtbot.wait(60)
+        assert window.look.choices.scale == max(theme.SCALES)
+        window._choose(scale=1.0)
+        qtbot.wait(60)
+        if size[0] < 400:
+            assert window.width() <= 500
+
+
+def test_palettes_ranges_and_spans_redraw_from_history(window: Window, host: Host, qtbot: QtBot) -> None:
+    window.pages.setCurrentWidget(window.analysis)
+    view = next(v for v in window.analysis.views if isinstance(v, Spectrogram))
+    qtbot.waitUntil(lambda: len(np.unique(view._picture.pixels)) > 3, timeout=WAIT)
+    for palette in PALETTES:
+        window._choose(palette=palette, low=-90.0, high=-20.0, span=4.0)
+        qtbot.waitUntil(lambda: bool(np.isin(view._picture.pixels, view.look.table()).all()), timeout=WAIT)
+        qtbot.waitUntil(lambda: len(np.unique(view._picture.pixels)) > 3, timeout=WAIT)
+
+
+def test_docks_are_closed_moved_and_remembered(window: Window, qtbot: QtBot) -> None:
+    window.pages.setCurrentWidget(window.analysis)
+    for action in window.analysis.actions_to_show():
+        action.trigger()
+    qtbot.waitUntil(lambda: window.analysis._empty.isVisible(), timeout=WAIT)
+    kept = window.analysis.remember()
+    window._arrange()
+    assert not window.analysis._empty.isVisible()
+    assert window.analysis.restore(kept)
+    qtbot.waitUntil(lambda: window.analysis._empty.isVisible(), timeout=WAIT)
+    assert not window.analysis.restore("rubbish")
+
+
+def test_settings_survive_and_rubbish_does_not(tmp_path: Any) -> None:
+    path = tmp_path / "deep" / "gui.json"
+    kept = Settings(theme="high contrast", span=12.0, recent=["a:1"])
+    assert settings.save(kept, path)
+    assert settings.load(path) == kept
+    for text in ("", "[]", '{"theme": 7, "span": 900, "low": 5, "high": 0, "scale": 3, "recent": [1]}', "\0"):
+        path.write_text(text)
+        assert settings.load(path) == Settings()
+    assert [p.name for p in path.parent.iterdir()] == ["gui.json"]
+    assert not settings.save(kept, tmp_path / "deep" / "gui.json" / "below")
+
+
+def test_the_window_remembers_how_it_was_left(window: Window, qtbot: QtBot) -> None:
+    window.pages.setCurrentIndex(3)
+    window._choose(theme=theme.CONTRAST)
+    window.remember()
+    again = settings.load()
+    assert (again.theme, again.page) == ("high contrast", 3)
+    assert replace(again.choices(), theme=theme.DARK) == replace(window.look.choices, theme=theme.DARK)
