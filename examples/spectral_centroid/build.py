@@ -1,7 +1,7 @@
 """Builds model.onnx of this bundle: ``python examples/spectral_centroid/build.py`` (needs ``onnx``).
 
-Any tool that exports ONNX will do (PyTorch, TensorFlow, scikit-learn …). What the host asks for: float32 inputs and
-outputs, one input for the block, and states as explicit inputs and outputs.
+Any tool that exports ONNX will do (PyTorch, TensorFlow, scikit-learn …). What the host asks for: float32 inputs
+and outputs, one input for the block, and states as explicit inputs and outputs.
 """
 
 from __future__ import annotations

@@ -58,9 +58,9 @@ class Pitch(Plugin):
         self._values = dict(context.parameters)
         short, middle, long = _WINDOWS
         self._windows = [
-            Periodicity(_RATE, short, up=2),
-            Periodicity(_RATE, middle, up=2),
-            Periodicity(_RATE, long, highest=1000.0),
+            Periodicity(_RATE, short, long, up=2),
+            Periodicity(_RATE, middle, long, up=2),
+            Periodicity(_RATE, long, long, highest=1000.0),
         ]
         self._tracker = PitchTracker([w.first for w in self._windows], _TRUST)
         self._energy = np.zeros(long + 1, np.float32)

@@ -1,8 +1,8 @@
 """``sidechain bench tempo DIR``: the untrained beat tracker, through the host's transport.
 
-DIR holds ``audio/NAME.*``, ``truth/NAME.beats`` (time, beat in bar) and, optionally, ``rivals/TRACKER/NAME.beats``. The
-metrics are those of ``sidechain bench beat``. `calibration`: how often tempo (within 6 %) and phase (within 0.17 beats)
-were right, by the confidence that the tracker told.
+DIR holds ``audio/NAME.*``, ``truth/NAME.beats`` (time, beat in bar) and, optionally,
+``rivals/TRACKER/NAME.beats``. The metrics are those of ``sidechain bench beat``. `calibration`: how often tempo
+(within 6 %) and phase (within 0.17 beats) were right, by the confidence that the tracker told.
 """
 
 from __future__ import annotations
