@@ -62,6 +62,11 @@ class Pulse(QObject):
         """The window was painted after this frame; that counts as part of it."""
         self._current += seconds
 
+    def latest(self, count: int) -> np.ndarray:
+        """Seconds of the last `count` frames that are finished (at most 512 are kept)."""
+        numbers = np.arange(max(0, self.frames - min(count, _KEPT)), self.frames)
+        return self._spent[numbers % _KEPT]
+
     def spent(self) -> np.ndarray:
         """Seconds that recent frames took, painting included."""
         return self._spent[: min(self.frames, _KEPT)]

@@ -49,6 +49,9 @@ BENCHES = (
     Bench("load", "realtime.bench.load:main", "cost of each plugin, real-time factor, two simulated hours"),
 )
 
+TOLD = {"gui": "time of a frame, CPU, memory over an hour, and whether the engine notices the window"}
+"""What those from entry points measure, where it is not recordings."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command; those of a bench are its own."""
@@ -75,7 +78,6 @@ def available() -> dict[str, Bench]:
     """Benches by name; those of models come through entry points, as ``realtime`` knows no concrete model."""
     found = {b.name: b for b in BENCHES}
     for point in entry_points(group=GROUP):
-        found[point.name] = Bench(
-            point.name, point.value, f"scores of {point.name} on recordings with known truth"
-        )
+        help_ = TOLD.get(point.name, f"scores of {point.name} on recordings with known truth")
+        found[point.name] = Bench(point.name, point.value, help_)
     return found

@@ -1,0 +1,174 @@
+"""What drawing costs, and that it cannot disturb the sound.
+
+Three measurements, on a screen that nobody sees (Xvfb, software rendering) of 1920 × 1080:
+
+frames   milliseconds a frame takes, from newest data to pixels on the screen, with a real host on the demo; and
+         the share of one core that the window's process uses
+engine   deadlines that the engine missed a minute, with the window open and without, in turns
+memory   resident memory over a simulated hour of made-up results, all views drawing
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+import resource
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from PySide6.QtWidgets import QApplication
+from websockets.sync.client import connect
+
+from gui.client import Client
+from gui.host import LocalHost
+from gui.rehearsal import Rehearsal
+from gui.screen import virtual_screen
+from gui.settings import Settings
+from gui.window import Window
+from realtime.bench.load import resident_mb
+from realtime.bench.report import parser, percentiles, publish
+from realtime.errors import UserError
+
+WIDTH, HEIGHT = 1920, 1080
+SETTLE = 6.0
+STEP = 1.0 / 30.0
+AIM_P50, AIM_P99 = 8.0, 16.0
+
+
+def application() -> QApplication:
+    """The one application of this process."""
+    found = QApplication.instance() or QApplication(["sidechain"])
+    assert isinstance(found, QApplication)
+    return found
+
+
+def run_for(app: QApplication, seconds: float, done: Callable[[], bool] = lambda: False) -> None:
+    """Let the window live."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and not done():
+        app.processEvents()
+        time.sleep(0.001)
+
+
+def open_window(port: int) -> Window:
+    """A window on a host."""
+    client = Client("127.0.0.1", port)
+    client.start()
+    window = Window(client, Settings(), local=True)
+    window.resize(WIDTH, HEIGHT)
+    window.show()
+    window.pulse.start()
+    return window
+
+
+def frames(app: QApplication, window: Window, page: int, seconds: float) -> dict[str, float]:
+    """Frame times of a page, milliseconds, and CPU share of this process."""
+    window.pages.setCurrentIndex(page)
+    run_for(app, 2.0)
+    gc.collect()
+    first, used, begun = window.pulse.frames, _used(), time.monotonic()
+    times: list[float] = []
+    while time.monotonic() < begun + seconds:
+        run_for(app, 2.0)
+        fresh = min(window.pulse.frames - first, 512)
+        recent = window.pulse.latest(fresh)
+        times += (1000.0 * recent).tolist()
+        first = window.pulse.frames
+    passed = time.monotonic() - begun
+    figures = percentiles(times)
+    return figures | {"frames_per_second": len(times) / passed, "cpu_share": (_used() - used) / passed}
+
+
+def missed(port: int) -> tuple[int, float]:
+    """Deadlines that the engine has missed so far, and how long it has run, by the host's own word."""
+    with connect(f"ws://127.0.0.1:{port}/ws", compression=None) as line:
+        status: dict[str, Any] = json.loads(line.recv(timeout=5))["status"]
+    return int(status["host"]["late"]), float(status["host"]["stream_seconds"])
+
+
+def engine(app: QApplication, port: int, seconds: float, turns: int) -> dict[str, Any]:
+    """Missed deadlines a minute, with and without a window, in turns."""
+    counts: dict[str, list[float]] = {"without": [], "with": []}
+    for _ in range(turns):
+        for kind in counts:
+            window = open_window(port) if kind == "with" else None
+            if window is not None:
+                window.pages.setCurrentIndex(1)
+            run_for(app, 3.0)
+            late, at = missed(port)
+            run_for(app, seconds)
+            later, then = missed(port)
+            if window is not None:
+                window.close()
+                window.deleteLater()
+            if then > at + 0.5 * seconds:  # the demo did not begin anew in between
+                counts[kind].append(60.0 * (later - late) / (then - at))
+    return {f"missed_a_minute_{kind}": rates for kind, rates in counts.items()}
+
+
+def memory(app: QApplication, hours: float) -> dict[str, float]:
+    """Resident memory after five simulated minutes, and at the end."""
+    feed = Rehearsal()
+    window = Window(feed, Settings())
+    window.resize(WIDTH, HEIGHT)
+    window.show()
+    window.pages.setCurrentIndex(1)
+    total = round(hours * 3600 / STEP)
+    early = 0.0
+    for k in range(total):
+        feed.advance(STEP)
+        if k % 30:
+            window.model.tick()
+        else:
+            window.frame()
+            app.processEvents()
+        if k == round(300 / STEP):
+            gc.collect()
+            early = resident_mb()
+    gc.collect()
+    late = resident_mb()
+    window.close()
+    return {
+        "simulated_hours": hours,
+        "memory_minute_5_mb": early,
+        "memory_end_mb": late,
+        "growth_percent": 100.0 * (late / early - 1.0) if early else 0.0,
+    }
+
+
+def _used() -> float:
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The bench from the command line."""
+    options = parser("gui", __doc__)
+    options.add_argument("--preset", default="everything", help="whose plugins (default: %(default)s)")
+    options.add_argument("--seconds", type=float, default=30.0, help="of each page (default: %(default)g)")
+    options.add_argument("--turns", type=int, default=2, help="with and without a window (default: %(default)s)")
+    options.add_argument("--hours", type=float, default=1.0, help="simulated, for memory (default: %(default)g)")
+    args = options.parse_args(list(arguments))
+    figures: dict[str, Any] = {}
+    with virtual_screen(WIDTH, HEIGHT, force=True):
+        app = application()
+        host = LocalHost(["--preset", args.preset, "--input", "demo"], again=True)
+        host.start()
+        try:
+            if not host.wait():
+                raise UserError(f"the host did not start: {host.last_words()}")
+            window = open_window(host.port)
+            run_for(app, 60.0, lambda: window.model.clock.state == "locked")
+            run_for(app, SETTLE)
+            figures["aim_ms"] = {"p50": AIM_P50, "p99": AIM_P99}
+            figures["stage_ms"] = frames(app, window, 0, args.seconds)
+            figures["analysis_ms"] = frames(app, window, 1, args.seconds)
+            window.close()
+            window.deleteLater()
+            figures["engine"] = engine(app, host.port, args.seconds, args.turns)
+        finally:
+            host.stop()
+        figures["memory"] = memory(app, args.hours)
+    publish("gui", args, figures)
+    return 0
