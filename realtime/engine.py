@@ -217,7 +217,7 @@ class Engine:
 
     def stream_now(self) -> float:
         """Stream seconds of the sound that is at the input this instant."""
-        if self.source.live and self.running:
+        if self.source.live and self.running and self.clock.running:
             return self.clock.stream_seconds(time.monotonic())
         return self.lane.now
 

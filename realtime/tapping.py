@@ -29,13 +29,13 @@ class Taps:
     def add(self, time: float) -> int:
         """Add a tap at stream second `time`; returns how many the series has now.
 
-        Two taps within 60 ms are a bounce of the key and count once.
+        Two taps within 60 ms are a bounce of the key and count once. Where time has gone back, a series begins.
         """
         if self.times:
             since = time - self.times[-1]
-            if since < 0.06:
+            if abs(since) < 0.06:
                 return len(self.times)
-            if since > SERIES_GAP:
+            if not 0.0 < since <= SERIES_GAP:
                 self.times.clear()
         self.times.append(time)
         return len(self.times)
