@@ -139,21 +139,23 @@ def receiver(line: Connection, name: str) -> None:
     client = jack.Client(f"bench-{name}", no_start_server=True)
     port = client.midi_inports.register("in")
     rate = client.samplerate
-    offsets: collections.deque[float] = collections.deque(maxlen=256)
+    offsets: collections.deque[float] = collections.deque(maxlen=32)
     got: list[float] = []
     xruns = [0]
 
     @client.set_xrun_callback
     def xrun(_: float) -> None:
         xruns[0] += 1
+        offsets.clear()  # JACK's frames have jumped
 
     def process(frames: int) -> None:
         # frame and host time are read one after the other; the least delayed pair of many is taken as true
-        offsets.append(client.frame_time - time.monotonic() * rate)
+        newest = client.frame_time - time.monotonic() * rate
+        offsets.append(newest)
         begin = client.last_frame_time
         for at, data in port.incoming_midi_events():
             if bytes(data) == b"\xf8":
-                got.append((begin + at - max(offsets)) / rate)
+                got.append((begin + at - max(offsets, default=newest)) / rate)
 
     client.set_process_callback(process)
     with client:

@@ -37,11 +37,12 @@ class Port:
         self._queue: list[tuple[float, int, bytes]] = []
         self._inbox: deque[tuple[float, int, bytes]] = deque(maxlen=MOST)
         self._order = itertools.count()
-        self._offsets: deque[float] = deque(maxlen=64)
+        self._offsets: deque[float] = deque(maxlen=32)
         self.late = 0
         self.lead = 2.0 * self._client.blocksize / self._rate + MARGIN
         self.name = str(self._port.name)
         self._client.set_process_callback(self._process)
+        self._client.set_xrun_callback(lambda _: self._offsets.clear())  # JACK's frames have jumped
         self._client.activate()
 
     def connect(self, port: str) -> None:
@@ -69,8 +70,9 @@ class Port:
         """JACK's thread, once a block: write what falls into it."""
         client = self._client
         # frame and host time are read one after the other; the least delayed pair of many is taken as true
-        self._offsets.append(client.frame_time - time.monotonic() * self._rate)
-        offset = max(self._offsets)
+        newest = client.frame_time - time.monotonic() * self._rate
+        self._offsets.append(newest)
+        offset = max(self._offsets, default=newest)
         queue, inbox = self._queue, self._inbox
         while inbox:
             record = inbox.popleft()
