@@ -62,14 +62,16 @@ def _set(preset: Preset, setting: str) -> None:
     plugin, dot, parameter = left.strip().partition(".")
     if not (equals and dot and parameter):
         raise UserError(f"--set {setting}: not PLUGIN.PARAMETER=VALUE, e.g. pitch.minimum=80")
-    if plugin not in preset.plugins:
-        raise UserError(f"--set {setting}: the preset has no plugin '{plugin}'{nearest(plugin, preset.plugins)}")
-    name, value = parameter.strip(), number_or_text(text.strip())
+    # A plugin of one's own is in the preset by its path, but set by its identifier.
+    found = {registry.find(n).descriptor.identifier: n for n in preset.plugins}
+    if plugin not in found:
+        raise UserError(f"--set {setting}: the preset has no plugin '{plugin}'{nearest(plugin, found)}")
+    key, name, value = found[plugin], parameter.strip(), number_or_text(text.strip())
     try:
-        registry.check(registry.find(plugin).descriptor, name, value)
+        registry.check(registry.find(key).descriptor, name, value)
     except UserError as e:
         raise UserError(f"--set {setting}: {e}") from e
-    preset.plugins[plugin] = PluginSettings.model_validate(preset.plugins[plugin].model_dump() | {name: value})
+    preset.plugins[key] = PluginSettings.model_validate(preset.plugins[key].model_dump() | {name: value})
 
 
 def number_or_text(text: str) -> float | str:

@@ -179,7 +179,8 @@ def _plugins() -> list[Finding]:
             bad.append(Finding("plugins", "problem", text, f"it comes from {entry.origin}"))
         else:
             good.append(entry.identifier)
-    return [*bad, Finding("plugins", "ok" if good else "problem", f"{len(good)} load: {' '.join(good)}")]
+    told = f"{len(good)} load: {' '.join(good)}; your own go to {registry.plugin_folder()}"
+    return [*bad, Finding("plugins", "ok" if good else "problem", told)]
 
 
 def _onnxruntime() -> list[Finding]:
