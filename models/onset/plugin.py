@@ -49,12 +49,12 @@ class Onset(Plugin):
     _armed: bool
     _last: int
     _frames: int
+    _total: float
 
     def prepare(self, context: Context) -> None:
         self._threshold = context.parameters["threshold"]
         self.parameter("refractory_ms", context.parameters["refractory_ms"])
         self._flux = SuperFlux(FLUX_SPEC)
-        self._recent = np.zeros(_MEAN)
         self.reset()
 
     def parameter(self, identifier: str, value: float) -> None:
@@ -64,10 +64,14 @@ class Onset(Plugin):
             self._refractory = round(value / 1000 / _HOP)
 
     def process(self, block: Array, time: float) -> list[Feature]:
-        rise = float(self._flux.process(block).mean())
-        limit = self._threshold * (_FLOOR + _OVER * float(self._recent.mean()))
-        self._recent[self._frames % _MEAN] = rise
+        rise = float(np.add.reduce(self._flux.process(block))) / FLUX_SPEC.bands
+        limit = self._threshold * (_FLOOR + _OVER * self._total / _MEAN)
+        slot = self._frames % _MEAN
+        self._total += rise - self._recent[slot]
+        self._recent[slot] = rise
         self._frames += 1
+        if slot == _MEAN - 1:
+            self._total = sum(self._recent)  # rounding must not add up over hours
         self._strongest = max(rise, self._strongest * _KEEP, _LOUD)
         strength = rise / self._strongest
         found = [Feature("strength", time - FLUX_DELAY, strength)]
@@ -82,7 +86,8 @@ class Onset(Plugin):
 
     def reset(self) -> None:
         self._flux.reset()
-        self._recent[:] = 0.0
+        self._recent = [0.0] * _MEAN
+        self._total = 0.0
         self._frames = 0
         self._last = -1000
         self._armed = True
