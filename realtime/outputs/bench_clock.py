@@ -208,10 +208,16 @@ def judge_send(ticks: Sequence[tuple[Fraction, float, float]]) -> dict[str, Any]
 def judge_received(due: Sequence[float], got: Sequence[float]) -> dict[str, Any]:
     """Figures of a receiver: deviation from the deadlines in ms, ticks missing and doubled, drift.
 
-    Outputs are quiet between conditions, so the n-th arrival belongs to the n-th deadline.
+    Outputs are quiet between conditions, so the n-th arrival belongs to the n-th deadline; if some were lost, to the
+    nearest one.
     """
-    count = min(len(due), len(got))
-    error = 1000.0 * (np.asarray(got[:count]) - np.asarray(due[:count])) if count else np.zeros(1)
+    wanted, found = np.asarray(due), np.asarray(got)
+    if min(len(wanted), len(found)) < 2:
+        return {"ticks": len(got), "missing": len(due), "doubled": len(got)}
+    if len(wanted) != len(found):
+        after = np.clip(np.searchsorted(wanted, found), 1, len(wanted) - 1)
+        wanted = np.where(found - wanted[after - 1] < wanted[after] - found, wanted[after - 1], wanted[after])
+    error = 1000.0 * (found - wanted)
     off = np.abs(error - np.median(error))
     part = max(1, len(error) // 10)
     return {
