@@ -208,8 +208,8 @@ def judge_send(ticks: Sequence[tuple[Fraction, float, float]]) -> dict[str, Any]
 def judge_received(due: Sequence[float], got: Sequence[float]) -> dict[str, Any]:
     """Figures of a receiver: deviation from the deadlines in ms, ticks missing and doubled, drift.
 
-    Outputs are quiet between conditions, so the n-th arrival belongs to the n-th deadline; if some were lost, to the
-    nearest one.
+    Outputs are quiet between conditions, so the n-th arrival belongs to the n-th deadline; if some were lost, to
+    the nearest one.
     """
     wanted, found = np.asarray(due), np.asarray(got)
     if min(len(wanted), len(found)) < 2:
