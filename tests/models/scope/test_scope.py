@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from models.scope.plugin import BANDS, COLUMNS, FLOOR, HOP, RATE, REPEAT, WINDOW, Scope, centres
 
+from models.scope.plugin import BANDS, COLUMNS, FLOOR, HOP, RATE, REPEAT, WINDOW, Scope, centres
 from realtime.hosting.plugin import Context, Feature
 
 
