@@ -90,7 +90,8 @@ class Level(Plugin):
         self._power += (1 - self._keep) * (power - self._power)
         self._cross += (1 - self._keep) * (cross - self._cross)
         self._peak = max(_decibel(float(np.abs(block).max())), self._peak - self._fall, SILENCE)
-        self._truepeak = max(_decibel(self._true.process(block)), self._truepeak - self._fall, SILENCE)
+        fallen = max(self._truepeak - self._fall, SILENCE)
+        self._truepeak = max(_decibel(self._true.process(block, 10 ** (fallen / 20))), fallen)
         weighted = self._filter.process(block)
         index = self._hops % _SHORT
         self._ring[index] = float(np.vdot(weighted, weighted)) / _HOP

@@ -31,13 +31,25 @@ class TruePeak:
 
     def __init__(self, channels: int, hop: int) -> None:
         self._filter = _phases()
+        self._most = float(np.abs(self._filter).sum(0).max())
         self._line = np.zeros((channels, hop + _TAPS - 1), np.float32)
         self._windows = np.lib.stride_tricks.sliding_window_view(self._line, _TAPS, axis=1)
 
-    def process(self, block: F32) -> float:
-        """Peak of the hop, shape (channels, hop), samples and points between; 8 samples late."""
+    def process(self, block: F32, least: float = 0.0) -> float:
+        """Peak of the hop, samples and points between; 8 samples late.
+
+        Parameters
+        ----------
+        block : ndarray of float32, shape (channels, hop)
+        least : float
+            Smaller peaks are of no interest: where none can be larger, the points between are not computed and
+            the peak of the samples is returned.
+        """
         self._line[:, : _TAPS - 1] = self._line[:, -(_TAPS - 1) :]
         self._line[:, _TAPS - 1 :] = block
+        peak = float(np.abs(self._line).max())
+        if peak * self._most <= least:
+            return peak
         between = self._windows.reshape(-1, _TAPS) @ self._filter
         return max(float(between.max()), -float(between.min()), float(np.abs(block).max()))
 
