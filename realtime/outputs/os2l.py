@@ -10,6 +10,7 @@ import contextlib
 import json
 import queue
 import re
+import select
 import socket
 import threading
 from collections.abc import Mapping, Sequence
@@ -143,7 +144,7 @@ class Os2lOutput(OutputPort):
             return
         data = json.dumps(record, separators=(",", ":")).encode()
         try:
-            if line.send(data, socket.MSG_DONTWAIT if hasattr(socket, "MSG_DONTWAIT") else 0) != len(data):
+            if line.send(data) != len(data):
                 self._drop(line)  # half an object would spoil all that follow
                 self.status.dropped += 1
                 return
@@ -187,7 +188,7 @@ class Os2lOutput(OutputPort):
             self.status.message = f"{host or 'DNS-SD'}:{port} does not answer ({e})"
             return None
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        line.settimeout(0.25)
+        line.setblocking(False)  # with a timeout even a send that must not wait would wait for room
         self.status.message = f"connected to {host}:{port}"
         return line
 
@@ -195,10 +196,12 @@ class Os2lOutput(OutputPort):
         objects = FlatObjects()
         while not self._ending.is_set() and self._socket is line:
             try:
+                if not select.select([line], [], [], 0.25)[0]:
+                    continue
                 data = line.recv(4096)
-            except TimeoutError:
+            except BlockingIOError:
                 continue
-            except OSError:
+            except (OSError, ValueError):  # closed by the outputs' thread meanwhile
                 break
             if not data:
                 break

@@ -111,8 +111,9 @@ def lead() -> dict[str, Any]:
         errors.append(phase_error(4.0 * line.bar_phase(line.beat_at(at)), found["phase"], 4.0))
         time.sleep(0.05)
     runner.stop()
-    time.sleep(0.5)
-    after = ask(other)
+    patience = time.monotonic() + 10.0
+    while (after := ask(other))["playing"] and time.monotonic() < patience:
+        time.sleep(0.05)
     assert other.stdin is not None
     other.stdin.close()
     other.wait(5.0)

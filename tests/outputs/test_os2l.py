@@ -169,6 +169,7 @@ def test_it_connects_again_after_the_lights_restart() -> None:
     output = connected(first.port)
     first.close()
     until(lambda: (output.on_grid(beat(0)), not output.connected)[1])
+    output.on_grid(beat(0))
     assert output.status.dropped + output.status.errors > 0
     second = Lights(first.port)
     until(lambda: output.connected)
