@@ -71,6 +71,7 @@ def run(args: argparse.Namespace) -> int:
 
     from gui import settings
     from gui.client import Client
+    from gui.polite import give_way
     from gui.window import Window
 
     app = QApplication.instance() or QApplication(sys.argv[:1])
@@ -83,6 +84,7 @@ def run(args: argparse.Namespace) -> int:
         looped = args.demo or args.input == "demo" or not args.input
         host = LocalHost(host_arguments(args), again=looped)
         host.start()
+    give_way()
     client.start()
     window = Window(client, settings.load(), local=host is not None)
     if host is not None:

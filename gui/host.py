@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 START_WITHIN = 90.0
@@ -43,6 +44,9 @@ class LocalHost:
         self._found = threading.Event()
         self.port = 0
         self.restarts = 0
+        # Started by a thread that is older than any politeness of the window's: a host inherits none of it.
+        self._spawner = ThreadPoolExecutor(1, thread_name_prefix="host start")
+        self._spawner.submit(threading.get_ident).result()
         self._started = 0.0
 
     @property
@@ -64,7 +68,8 @@ class LocalHost:
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, (root, environment.get("PYTHONPATH", ""))))
         self._found.clear()
         self._started = time.monotonic()
-        self._process = subprocess.Popen(
+        self._process = self._spawner.submit(
+            subprocess.Popen,
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
@@ -72,7 +77,7 @@ class LocalHost:
             text=True,
             errors="replace",
             env=environment,
-        )
+        ).result()
         self._reader = threading.Thread(target=self._read, args=(self._process,), name="host messages")
         self._reader.start()
 
@@ -110,6 +115,8 @@ class LocalHost:
     def stop(self) -> None:
         """End it in order, and wait; by force if it does not."""
         process = self._process
+        self._again = False
+        self._spawner.shutdown(wait=False)
         if process is None:
             return
         with contextlib.suppress(OSError):

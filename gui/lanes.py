@@ -87,8 +87,8 @@ class Drums(Strip):
         hits += [(x, len(lanes) - 1, s) for x, s in self.marks(model.onsets, area)]
         for x, lane, strength in hits:
             hue = theme.onset if lane == len(lanes) - 1 else hues[lane % len(hues)]
-            high = max(3.0, (tall - 3) * min(1.0, strength))
-            painter.fillRect(QRectF(x - 1, (lane + 1) * tall - high - 1, 4, high), QColor(hue))
+            high = max(3, int((tall - 3) * min(1.0, strength)))
+            painter.fillRect(int(x) - 1, int((lane + 1) * tall) - high - 1, 4, high, QColor(hue))
 
     def scale(self, painter: QPainter, area: QRectF) -> None:
         lanes = self._lanes()

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen, QPolygonF
+from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from gui.look import Look
@@ -19,10 +19,13 @@ class Meter(QWidget):
     """Base of views that draw all of themselves each time."""
 
     needs = ""
+    EVERY = 1
+    """Frames between two drawings."""
 
     def __init__(self, model: Model, look: Look, title: str, tip: str) -> None:
         super().__init__()
         self.model, self.look = model, look
+        self._frame = 0
         self.setAccessibleName(title)
         self.setToolTip(tip)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -31,7 +34,9 @@ class Meter(QWidget):
 
     def refresh(self) -> None:
         """Called once a frame while in sight."""
-        self.update()
+        self._frame += 1
+        if self._frame % self.EVERY == 0:
+            self.update()
 
     def show_values(self, painter: QPainter) -> None:
         """Draw."""
@@ -58,6 +63,7 @@ class Spectrum(Meter):
     """Level by pitch now, with peaks that fall slowly."""
 
     needs = "scope"
+    EVERY = 2
 
     def __init__(self, model: Model, look: Look) -> None:
         super().__init__(model, look, "Spectrum", "Level by frequency, dB re full scale; the line holds peaks")
@@ -78,13 +84,14 @@ class Spectrum(Meter):
         self._seen = end
         wide = area.width() / BANDS
         heights = ((now - low) / (high - low)).clip(0, 1) * area.height()
-        for k in range(BANDS):
-            if heights[k] > 0:
-                bar = QRectF(area.left() + k * wide, area.bottom() - heights[k], max(1.0, wide - 1), heights[k])
-                painter.fillRect(bar, colour(theme.trace))
+        trace, left, floor = QColor(theme.trace), area.left(), area.bottom()
+        for k, high_ in enumerate(heights.tolist()):
+            if high_ > 0:
+                painter.fillRect(QRectF(left + k * wide, floor - high_, max(1.0, wide - 1), high_), trace)
         peaks = area.bottom() - ((self._peaks - low) / (high - low)).clip(0, 1) * area.height()
-        painter.setPen(QPen(QColor(theme.downbeat), 1))
-        painter.drawPolyline(QPolygonF([QPointF(area.left() + (k + 0.5) * wide, y) for k, y in enumerate(peaks)]))
+        peak = QColor(theme.downbeat)
+        for k, y in enumerate(peaks.tolist()):
+            painter.fillRect(QRectF(area.left() + k * wide, y - 1, max(1.0, wide - 1), 2), peak)
         self._labels(painter, area, low, high)
 
     def _labels(self, painter: QPainter, area: QRectF, low: float, high: float) -> None:
@@ -108,6 +115,7 @@ class Loudness(Meter):
     """EBU R 128 loudness, true peak and stereo correlation."""
 
     needs = "level"
+    EVERY = 2
     ROWS = (
         ("M", "level.momentary", "LUFS"),
         ("S", "level.shortterm", "LUFS"),
@@ -176,6 +184,8 @@ class Loudness(Meter):
 
 class Tags(Meter):
     """What kind of sound it is: a bar a tag, with the last minute behind it."""
+
+    EVERY = 10
 
     def __init__(self, model: Model, look: Look) -> None:
         super().__init__(model, look, "Tags", "Tags and their strength, 0 to 1, with the last minute")

@@ -33,9 +33,9 @@ class Pulse(QObject):
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
         self._timer.setInterval(FAST)
         self._timer.timeout.connect(self.beat)
-        self._spent = np.zeros(_KEPT)
+        self._spent, self._worked = np.zeros(_KEPT), np.zeros(_KEPT)
         self.frames = 0
-        self._current = 0.0
+        self._current = self._labour = 0.0
 
     def start(self) -> None:
         """Begin."""
@@ -47,25 +47,26 @@ class Pulse(QObject):
 
     def beat(self) -> None:
         """One frame."""
-        self._spent[self.frames % _KEPT] = self._current
+        self._spent[self.frames % _KEPT], self._worked[self.frames % _KEPT] = self._current, self._labour
         self.frames += 1
-        start = time.perf_counter()
+        start, cpu = time.perf_counter(), time.thread_time()
         self._frame()
-        self._current = time.perf_counter() - start
+        self._current, self._labour = time.perf_counter() - start, time.thread_time() - cpu
         if self.frames % 64 == 0:
             usual = float(np.median(self.spent()))
             wanted = FAST if usual < QUICK else SLOW if usual > 1.3 * QUICK else self._timer.interval()
             if wanted != self._timer.interval():
                 self._timer.setInterval(wanted)
 
-    def painted(self, seconds: float) -> None:
-        """The window was painted after this frame; that counts as part of it."""
+    def painted(self, seconds: float, labour: float) -> None:
+        """The window was painted after this frame; that counts as part of it (by the clock, and CPU time)."""
         self._current += seconds
+        self._labour += labour
 
-    def latest(self, count: int) -> np.ndarray:
-        """Seconds of the last `count` frames that are finished (at most 512 are kept)."""
-        numbers = np.arange(max(0, self.frames - min(count, _KEPT)), self.frames)
-        return self._spent[numbers % _KEPT]
+    def latest(self, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Seconds of the last `count` frames that are finished (at most 512 are kept): clock, and CPU."""
+        at = np.arange(max(0, self.frames - min(count, _KEPT)), self.frames) % _KEPT
+        return self._spent[at], self._worked[at]
 
     def spent(self) -> np.ndarray:
         """Seconds that recent frames took, painting included."""

@@ -61,10 +61,11 @@ class Waveform(Strip):
     def overlay(self, painter: QPainter, area: QRectF) -> None:
         theme, model = self.theme, self.model
         self.beat_lines(painter, area)
-        painter.setPen(QPen(colour(theme.onset, 0.9), 2))
+        hue = colour(theme.onset, 0.9)
         tall = 0.22 * area.height()
         for x, strength in self.marks(model.onsets, area):
-            painter.drawLine(QPointF(x, area.bottom()), QPointF(x, area.bottom() - 3 - tall * min(1.0, strength)))
+            high = int(3 + tall * min(1.0, strength))
+            painter.fillRect(int(x) - 1, int(area.bottom()) - high, 2, high, hue)
         for section in model.sections:
             if section.time < self.start():
                 continue

@@ -195,9 +195,9 @@ class Window(QMainWindow):
     def event(self, event: QEvent) -> bool:
         """Painting belongs to the time a frame takes."""
         if event.type() == QEvent.Type.UpdateRequest:
-            start = time.perf_counter()
+            start, cpu = time.perf_counter(), time.thread_time()
             done = super().event(event)
-            self.pulse.painted(time.perf_counter() - start)
+            self.pulse.painted(time.perf_counter() - start, time.thread_time() - cpu)
             return done
         return super().event(event)
 
