@@ -26,6 +26,8 @@ TOLERANCE = 0.008
 SETTLED = 0.002
 SPREAD = 4.0
 """Beats over which a phase error is slewed away."""
+SAID_WITHIN = 0.15
+"""Seconds that the last word (stop) is given to reach the peers before we leave."""
 _FOLLOW_EVERY = 0.05
 
 
@@ -158,6 +160,7 @@ class LinkOutput(OutputPort):
             thread.join(3.0)
         link, self._link = self._link, None
         if link is not None:
+            time.sleep(SAID_WITHIN)
             link.enabled = False
 
     def _micros(self, monotonic: float) -> int:

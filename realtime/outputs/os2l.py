@@ -28,6 +28,8 @@ from realtime.outputs.output import GridPoint, Host, Message, OutputPort, Output
 RETRY = (0.5, 1.0, 2.0, 5.0)
 """Seconds between attempts to connect."""
 WAITING = 128
+STALE = 8192
+"""Bytes that may wait for a lighting program that does not read: beats of long ago are of no use."""
 _CONNECT_WITHIN = 2.0
 
 
@@ -188,6 +190,7 @@ class Os2lOutput(OutputPort):
             self.status.message = f"{host or 'DNS-SD'}:{port} does not answer ({e})"
             return None
         line.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, STALE)
         line.setblocking(False)  # with a timeout even a send that must not wait would wait for room
         self.status.message = f"connected to {host}:{port}"
         return line

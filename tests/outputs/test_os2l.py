@@ -184,13 +184,12 @@ def test_lights_that_do_not_read_never_block_the_outputs() -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         output = connected(deaf.getsockname()[1])
-        began = time.monotonic()
         for i in range(50_000):
             output.on_grid(beat(i))
-            if output.status.dropped:
+            if output.status.dropped >= 100:
                 break
-        assert output.status.dropped
-        assert time.monotonic() - began < 10.0
+        assert output.status.dropped >= 100
+        assert output.status.errors == 0
         output.close()
 
 
