@@ -16,6 +16,8 @@ from models.training.dataset import Piece, cached_pieces, is_validation
 F32 = npt.NDArray[np.float32]
 PLAY_ON_ONE = 0.3
 """Share of sequences that begin on a downbeat, mostly after silence: most music that is started does."""
+STRETCH = (-0.08, 0.08)
+"""Range of the logarithm of the speed of some sequences: not more, lest a style leaves its usual tempi."""
 BLANK = (0, 0, 0, 0, IGNORE, IGNORE, 1)
 """Each of the targets in silence."""
 
@@ -81,7 +83,7 @@ class Sampler:
 
     def _crop(self, rng: np.random.Generator, frames: int, augment: bool) -> tuple[F32, Targets]:
         piece, path = self.items[int(rng.integers(len(self.items)))]
-        stretch = float(np.exp(rng.uniform(-0.16, 0.16))) if augment and rng.random() < 0.35 else 1.0
+        stretch = float(np.exp(rng.uniform(*STRETCH))) if augment and rng.random() < 0.3 else 1.0
         features = np.load(path, mmap_mode="r")
         need = int(frames * stretch) + 2
         start = int(rng.integers(max(1, len(features) - need + 1)))

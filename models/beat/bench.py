@@ -2,7 +2,7 @@
 
 DIR holds ``audio/NAME.*``, ``truth/NAME.beats`` and, optionally, ``rivals/TRACKER/NAME.beats``; or, as the stress
 set is rendered, ``NAME.ogg`` beside ``NAME.beats`` and ``NAME.json``. A NAME of the form ``SET__TRACK`` is grouped
-under SET. Cuts for the relock time come from ``truth/NAME.cuts`` (one time a line) or the spans in ``NAME.json``.
+under SET. Cuts for the relock time come from ``truth/NAME.cuts`` (one time a line) or ``cuts`` in ``NAME.json``.
 Ours is run as the host runs it, plugin, then transport; a beat counts as sent at the later of its time and its
 commitment.
 
@@ -131,8 +131,7 @@ class Recordings:
         if written.exists():
             return scoring.load_beats(written, 1)[:, 0]
         told = self.truth / f"{name}.json"
-        spans = json.loads(told.read_text()).get("valid", []) if told.exists() else []
-        return np.array([start for start, _ in spans[1:]])
+        return np.array(json.loads(told.read_text()).get("cuts", []) if told.exists() else [], float)
 
 
 def _score(recordings: Recordings, estimate: Callable[[str], F64]) -> Scores:
