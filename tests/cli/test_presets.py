@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,13 @@ def test_shipped_preset_is_right(path: Path) -> None:
 def test_saving_changes_nothing(path: Path) -> None:
     loaded = presets.load(str(path))
     assert presets.parse(presets.dumps(loaded), str(path)) == loaded
+
+
+def test_the_page_on_connecting_names_presets_that_are_there() -> None:
+    page = (presets.shipped_folder().parent / "docs" / "connect.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"--preset ([a-z][a-z0-9-]*)", page)) - {"mine", "dj-follows"}
+    assert named <= {p.stem for p in SHIPPED}
+    assert named >= {"dj", "lighting", "link", "os2l", "reaper", "resolume", "touchdesigner"}
 
 
 def test_only_runs_just_these_plugins() -> None:
