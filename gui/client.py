@@ -59,8 +59,8 @@ class Client:
         self._values: dict[str, Number] = {}
         self._status: dict[str, Any] = {}
         self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
-        self._packets: deque[tuple[str, list[float]]] = deque(maxlen=MOST_PACKETS)
-        self._hops: dict[str, Any] = {}
+        self._packets: deque[tuple[str, str]] = deque(maxlen=MOST_PACKETS)
+        self._last_packet: dict[str, str] = {}
         self._replies: deque[dict[str, Any]] = deque(maxlen=1024)
         self._waiting: dict[int, tuple[str, Done | None, float]] = {}
         self._next_call = 0
@@ -137,8 +137,8 @@ class Client:
         """Newest values."""
         return self._values
 
-    def packets(self) -> list[tuple[str, list[float]]]:
-        """The scope's vectors since the last call."""
+    def packets(self) -> list[tuple[str, str]]:
+        """The scope's texts since the last call."""
         packets = self._packets
         return [packets.popleft() for _ in range(len(packets))]
 
@@ -282,8 +282,8 @@ class Client:
     def _keep_packets(self, values: dict[str, Any]) -> None:
         for name in PACKETS:
             packet = values.get(name)
-            if isinstance(packet, list) and packet and packet[0] != self._hops.get(name):
-                self._hops[name] = packet[0]
+            if isinstance(packet, str) and packet != self._last_packet.get(name):
+                self._last_packet[name] = packet
                 self._packets.append((name, packet))
 
     def _set_clock(self, stream: float) -> None:

@@ -43,8 +43,8 @@ class Feed(Protocol):
         """Newest values by ``plugin.output``."""
         ...
 
-    def packets(self) -> list[tuple[str, list[float]]]:
-        """Vectors of the scope since the last call, by name: these must not be missed, so they queue (bounded)."""
+    def packets(self) -> list[tuple[str, str]]:
+        """Texts of the scope since the last call, by name: these must not be missed, so they queue (bounded)."""
         ...
 
     def status(self) -> Mapping[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections import deque
 from collections.abc import Mapping
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from gui.feed import Feed, Number
 from gui.history import Columns, Series
@@ -28,6 +30,17 @@ LONGEST = 32.0
 """Seconds that scrolling views can look back."""
 
 _MOST_TAGS = 24
+
+
+def unpack(text: str) -> tuple[int, npt.NDArray[np.int8]]:
+    """A text of the scope: number of the newest hop (−1 if it is none), and the numbers (see the scope's card)."""
+    try:
+        raw = base64.b64decode(text, validate=True)
+    except ValueError:
+        raw = b""
+    if len(raw) < 4:
+        return -1, np.zeros(0, np.int8)
+    return int.from_bytes(raw[:4], "little"), np.frombuffer(raw, np.int8, offset=4)
 
 
 class Clock(NamedTuple):
@@ -223,10 +236,9 @@ class Model:
         for name, packed in self.feed.packets():
             wave = name == "scope.waveform"
             columns, each = (self.waveform, round(FRAME / COLUMN)) if wave else (self.spectra, 1)
-            if len(packed) < 2 or (len(packed) - 1) % columns.width:
-                continue
-            data = np.asarray(packed, np.float64)
-            columns.put(round(data[0]) * each, data[1:].reshape(-1, columns.width))
+            hop, data = unpack(packed)
+            if hop >= 0 and len(data) % columns.width == 0:
+                columns.put(hop * each, data.reshape(-1, columns.width) * (1 / 127 if wave else 1.0))
 
     def _clock(self) -> Clock:
         state = self.values.get("transport.state")

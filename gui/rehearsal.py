@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +14,13 @@ from gui.model import BANDS
 from realtime.bus import Event
 
 PLUGINS = ("beat", "onset", "drums", "voice", "pitch", "level", "bands", "scope", "tags")
-_HOPS = 6
+_HOPS = 25
+
+
+def packed(hop: int, numbers: np.ndarray) -> str:
+    """As the scope writes it."""
+    small = np.rint(numbers).clip(-128, 127).astype(np.int8)
+    return base64.b64encode(hop.to_bytes(4, "little") + small.tobytes()).decode("ascii")
 
 
 class Rehearsal:
@@ -32,7 +39,7 @@ class Rehearsal:
         self._beats = self._hops = 0
         self.snapshots = 0
         self._events: list[Event] = []
-        self._packets: list[tuple[str, list[float]]] = []
+        self._packets: list[tuple[str, str]] = []
         self._values: dict[str, Number] = {}
         self._noise = np.random.default_rng(1)
 
@@ -52,11 +59,10 @@ class Rehearsal:
             self._say(now, "host", "message", None, f"beat {self._beats}")
         while (self._hops + 2) * 0.02 < now:
             self._hops += 2
-            outline = np.abs(self._noise.standard_normal(_HOPS * 4)) * 0.2
+            outline = np.abs(self._noise.standard_normal(_HOPS * 4)) * 25
             spectrum = -60 + 20 * self._noise.standard_normal(_HOPS * BANDS)
-            wave = np.stack([-outline, outline], 1).ravel().tolist()
-            self._packets.append(("scope.waveform", [float(self._hops), *wave]))
-            self._packets.append(("scope.spectrum", [float(self._hops), *spectrum.tolist()]))
+            self._packets.append(("scope.waveform", packed(self._hops, np.stack([-outline, outline], 1))))
+            self._packets.append(("scope.spectrum", packed(self._hops, spectrum)))
         self._values = self._made(now, position)
 
     def _made(self, now: float, position: float) -> dict[str, Number]:
@@ -86,7 +92,7 @@ class Rehearsal:
         """Newest values."""
         return self._values
 
-    def packets(self) -> list[tuple[str, list[float]]]:
+    def packets(self) -> list[tuple[str, str]]:
         """Outlines and spectra."""
         found, self._packets = self._packets, []
         return found

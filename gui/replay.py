@@ -15,8 +15,8 @@ from realtime.errors import UserError
 from realtime.outputs import eventfile
 from realtime.outputs.eventfile import Entry
 
-AHEAD = 0.12
-"""Seconds by which outlines of the sound are handed out early: each tells of the last 120 ms."""
+AHEAD = 0.5
+"""Seconds by which outlines of the sound are handed out early: each tells of the last half second."""
 
 MOST_PACKETS = 512
 _INDEX_EVERY = 1.0
@@ -57,7 +57,7 @@ class Replay:
         self._lives, self._snapshots = 1, 0
         self._index: list[tuple[float, int]] = []
         self._replies: list[tuple[Done | None, str]] = []
-        self._packets: list[tuple[str, list[float]]] = []
+        self._packets: list[tuple[str, str]] = []
         self._own_clock = False
         self._beat: tuple[float, float, float] = (0.0, 0.0, 0.0)
         try:
@@ -100,8 +100,8 @@ class Replay:
         """Values at this place."""
         return self._values
 
-    def packets(self) -> list[tuple[str, list[float]]]:
-        """Vectors of the scope that were passed."""
+    def packets(self) -> list[tuple[str, str]]:
+        """Texts of the scope that were passed."""
         found, self._packets = self._packets, []
         return found
 
@@ -220,8 +220,9 @@ class Replay:
         value = entry.label if entry.value is None else entry.value
         if isinstance(value, tuple):
             self._values[entry.name] = list(value)
-            if entry.plugin == "scope" and len(self._packets) < MOST_PACKETS:
-                self._packets.append((entry.name, list(value)))
+        elif entry.plugin == "scope" and isinstance(value, str):
+            if len(self._packets) < MOST_PACKETS:
+                self._packets.append((entry.name, value))
         else:
             self._values[entry.name] = value
 

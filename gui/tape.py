@@ -10,7 +10,7 @@ import queue
 import threading
 from pathlib import Path
 
-from gui.model import Model
+from gui.model import Model, unpack
 from realtime.errors import UserError
 from realtime.outputs import eventfile
 from realtime.outputs.eventfile import Entry
@@ -20,7 +20,7 @@ EVERY = 0.05
 
 MOST_BYTES = 2 << 30
 _WAITING = 4096
-_HOPS = 6  # a scope's result repeats so many hops: one of so many is enough
+_HOPS = 21  # a scope's result repeats 25 hops and is looked at every 2.5: one in so many hops is enough
 _SKIPPED = ("cost.", "host.uptime")
 
 
@@ -56,7 +56,7 @@ class Tape:
         self.last = 0.0
         self._sampled = -1.0
         self._seen: dict[str, object] = {}
-        self._hops: dict[str, float] = {}
+        self._hops: dict[str, int] = {}
         self._queue: queue.Queue[str | None] = queue.Queue(_WAITING)
         self._thread = threading.Thread(target=self._write, name="tape")
         self._thread.start()
@@ -94,13 +94,10 @@ class Tape:
             if value is None or name.startswith(_SKIPPED):
                 continue
             if name.startswith("scope."):
-                if (
-                    not isinstance(value, list)
-                    or value[0] is None
-                    or abs(value[0] - self._hops.get(name, -99)) < _HOPS
-                ):
+                hop = unpack(value)[0] if isinstance(value, str) else -1
+                if hop < 0 or abs(hop - self._hops.get(name, -99)) < _HOPS:
                     continue
-                self._hops[name] = float(value[0])
+                self._hops[name] = hop
             elif self._seen.get(name) == value:
                 continue
             self._seen[name] = value

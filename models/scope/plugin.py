@@ -1,10 +1,15 @@
 """Scope: the sound itself for displays, as outlines of the waveform and spectra, a few numbers at a time.
 
 Displays poll the newest value and may be late, so each value repeats the last moments: a display that looks at
-least every 120 ms sees all of it.
+least every half second sees all of it.
+The numbers travel as text (Base64 of bytes): lists of numbers would cost
+the host more than the analysis does.
 """
 
 from __future__ import annotations
+
+import base64
+import struct
 
 import numpy as np
 import numpy.typing as npt
@@ -18,18 +23,19 @@ BANDS = 96
 LOWEST, HIGHEST = 30.0, 18_000.0  # Hz, centres of the outermost bands
 FLOOR = -100.0  # dBFS
 EVERY = 2  # hops between two results
-REPEAT = 6  # hops that a result repeats, the newest included
+REPEAT = 25  # hops that a result repeats, the newest included
 
 
 class Scope(Plugin):
     """Outline and spectrum of the mono mix.
 
-    Both vectors begin with the number of the newest hop (hop ``k`` ends at ``k * 20 ms``), which tells a display
-    how much of a result it has already seen; then follow the last :data:`REPEAT` hops, oldest first:
+    Both outputs are labels, Base64 of: the number of the newest hop (unsigned, 4 bytes, little-endian; hop ``k``
+    ends at ``k * 20 ms``), which tells a display how much it has seen already; then the last :data:`REPEAT` hops,
+    oldest first, a signed byte a number:
 
-    - ``waveform``: for each hop 4 columns of 5 ms, minimum and maximum (full scale = 1).
-    - ``spectrum``: for each hop 96 bands in dBFS, spaced evenly in pitch from 30 Hz to 18 kHz (a full-scale sine
-      reads 0 in its band).
+    - ``waveform``: for each hop 4 columns of 5 ms, minimum and maximum (full scale = 127).
+    - ``spectrum``: for each hop 96 bands in whole dBFS, spaced evenly in pitch from 30 Hz to 18 kHz (a full-scale
+      sine reads 0 in its band).
     """
 
     descriptor = Descriptor(
@@ -44,8 +50,8 @@ class Scope(Plugin):
             Parameter("tilt", "Tilt", "dB/octave", 0.0, 6.0, 3.0, description="lifts treble, around 1 kHz"),
         ),
         outputs=(
-            Output("waveform", "vector", "", -1.0, 1.0, size=1 + REPEAT * 2 * COLUMNS, rate=25.0),
-            Output("spectrum", "vector", "dBFS", FLOOR, 0.0, size=1 + REPEAT * BANDS, rate=25.0),
+            Output("waveform", "label", rate=25.0, description="Base64: newest hop, minima and maxima"),
+            Output("spectrum", "label", "dBFS", FLOOR, 0.0, rate=25.0, description="Base64: newest hop, bands"),
         ),
     )
 
@@ -79,8 +85,8 @@ class Scope(Plugin):
         if number % EVERY:
             return None
         return [
-            Feature("waveform", time, _packed(number, self._outlines, 4)),
-            Feature("spectrum", time, _packed(number, self._spectra, 0)),
+            Feature("waveform", time, None, pack(number, 127.0 * self._outlines)),
+            Feature("spectrum", time, None, pack(number, self._spectra)),
         ]
 
     def reset(self) -> None:
@@ -105,6 +111,7 @@ def band_filters() -> npt.NDArray[np.float32]:
     return bank.astype(np.float32)
 
 
-def _packed(number: int, recent: npt.NDArray[np.float32], digits: int) -> list[float]:
-    """Number of the newest hop, then the values, rounded: they travel as text."""
-    return [float(number), *np.round(recent.astype(np.float64), digits).ravel().tolist()]
+def pack(number: int, recent: npt.NDArray[np.float32]) -> str:
+    """Number of the newest hop and the values, as text."""
+    small = np.rint(recent).clip(-128, 127).astype(np.int8)
+    return base64.b64encode(struct.pack("<I", number) + small.tobytes()).decode("ascii")

@@ -13,6 +13,7 @@ from pytestqt.qtbot import QtBot
 from gui import settings, theme
 from gui.look import PALETTES, Look
 from gui.model import FLOOR, Model
+from gui.rehearsal import packed
 from gui.settings import Settings
 from gui.spectrogram import Spectrogram, place
 from gui.waveform import Waveform
@@ -31,7 +32,7 @@ class Still:
         self.time = 0.0
         self.given: dict[str, Any] = {}
         self.happened: list[Event] = []
-        self.sent: list[tuple[str, list[float]]] = []
+        self.sent: list[tuple[str, str]] = []
 
     def now(self) -> float:
         return self.time
@@ -39,7 +40,7 @@ class Still:
     def values(self) -> dict[str, Any]:
         return self.given
 
-    def packets(self) -> list[tuple[str, list[float]]]:
+    def packets(self) -> list[tuple[str, str]]:
         sent, self.sent = self.sent, []
         return sent
 
@@ -72,7 +73,7 @@ def test_the_waveform_draws_each_column_where_it_belongs(still: Still, qtbot: Qt
     view.resize(846, 200)
     loud = np.zeros((6, 4, 2))
     loud[5] = (-1.0, 1.0)  # the hop that ends at 2.00 s
-    still.time, still.sent = 2.1, [("scope.waveform", [100.0, *loud.ravel()])]
+    still.time, still.sent = 2.1, [("scope.waveform", packed(100, 127 * loud))]
     model.tick()
     view.refresh()
     rate, picture = view.per_second(), view._picture
@@ -95,7 +96,7 @@ def test_the_spectrogram_is_bright_at_the_right_height(still: Still, qtbot: QtBo
     spectra = np.full((6, 96), FLOOR)
     band = round(place(1000.0) * 95)
     spectra[:, band - 1 : band + 2] = 0.0
-    still.time, still.sent = 2.1, [("scope.spectrum", [100.0, *spectra.ravel()])]
+    still.time, still.sent = 2.1, [("scope.spectrum", packed(100, spectra))]
     model.tick()
     view.refresh()
     column = view._picture.column(int(1.99 * view.per_second()))
