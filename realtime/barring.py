@@ -57,6 +57,10 @@ class BarCounter:
         self._disputed = 0
         self._hint = None
 
+    def regroup(self, phrase_bars: int) -> None:
+        """Phrases of so many bars from the present count on."""
+        self.maps = (*self.maps[:-1], self.maps[-1]._replace(phrase_bars=phrase_bars))
+
     def place(self, number: int) -> Place:
         """Place of a beat by the present count."""
         return self.maps[-1].place(number)

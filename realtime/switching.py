@@ -95,7 +95,7 @@ def switch(engine: Engine, preset: Preset) -> None:
     engine.on_lane(lambda: _swap(engine, preset, slots, transports, main))
     runner = engine.runner
     engine.routing = routing
-    runner.reroute(routing)
+    runner.reroute(routing, preset.transport)
     open_now = {str(s["name"]): s for s in runner.settings()}
     for name, as_it_is in open_now.items():
         new = wanted.get(name)
@@ -127,13 +127,8 @@ def _swap(engine: Engine, preset: Preset, slots: list[Slot], transports: dict[st
         slot.close()
         engine.bus.drop(slot.identifier)
     engine.slots, engine.transports, engine.main = slots, transports, main
-    old, new = engine.preset.transport, preset.transport
-    transport = engine.transport
-    transport.settings = new
-    if (old.low_bpm, old.high_bpm) != (new.low_bpm, new.high_bpm):
-        transport.act("window", {"low": new.low_bpm, "high": new.high_bpm}, engine.lane.now)
-    if old.beats_per_bar != new.beats_per_bar:
-        transport.act("metre", {"beats": new.beats_per_bar}, engine.lane.now)
+    for transport in transports.values():
+        transport.configure(preset.transport)
     engine.preset = preset
 
 

@@ -122,6 +122,16 @@ class Transport(Follower):
         action(params, now)
         self.timeline = self._draw()
 
+    def configure(self, settings: TransportSettings) -> None:
+        """Go on by other settings; the pulse and the count are kept. On the fast lane's thread."""
+        before, self.settings = self.settings, settings
+        if (before.low_bpm, before.high_bpm) != (settings.low_bpm, settings.high_bpm):
+            self._set_window(settings.low_bpm, settings.high_bpm)
+        if before.beats_per_bar != settings.beats_per_bar:
+            self._metre(settings.beats_per_bar)
+        self._bars.regroup(settings.phrase_bars)
+        self.timeline = self._draw()
+
     # ------------------------------------------------------------------ tapping
 
     def _tap(self, now: float) -> None:

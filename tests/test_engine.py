@@ -139,7 +139,8 @@ def test_switching_the_preset_keeps_the_clock_and_what_is_the_same(
 ) -> None:  # type: ignore[no-untyped-def]
     monkeypatch.setenv("SIDECHAIN_CONFIG", str(tmp_path))
     presets.save(
-        parse("[plugins.steady]\n[plugins.peak]\ngain = 3.0\n", "b.toml"), presets.user_folder() / "b.toml"
+        parse("[plugins.steady]\n[plugins.peak]\ngain = 3.0\n[transport]\nphrase_bars = 1\n", "b.toml"),
+        presets.user_folder() / "b.toml",
     )
     presets.save(parse("[plugins.steady]\n[plugins.peak]\nsize = 4\n", "c.toml"), presets.user_folder() / "c.toml")
     presets.save(parse("[plugins.nothing]\n", "d.toml"), presets.user_folder() / "d.toml")
@@ -150,6 +151,7 @@ def test_switching_the_preset_keeps_the_clock_and_what_is_the_same(
     engine.call("preset.load", {"name": "b"})
     assert engine.slots[1] is slot
     until(lambda: engine.value("peak.now").value == pytest.approx(1.5))
+    until(lambda: engine.value("transport.phrase").value == engine.value("transport.bar").value)
     engine.call("preset.load", {"name": "c"})
     assert engine.slots[1] is not slot
     assert Level.made == made + 1

@@ -261,12 +261,13 @@ class Runner:
             raise
         self._order(lambda: self._slots.append(OutputSlot(port)))
 
-    def reroute(self, router: Router) -> None:
-        """Use other routes from now on."""
+    def reroute(self, router: Router, settings: TransportSettings) -> None:
+        """Use other routes, and another rule for the time before the clock is locked, from now on."""
 
         def reroute() -> None:
             self._router = router
             self._route_cursors = [Cursor(step) for step in router.grids]
+            self._send_unlocked = settings.send_unlocked
 
         self._order(reroute)
 
