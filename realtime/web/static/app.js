@@ -170,7 +170,7 @@ function showEars() {
     set($("note"), `${NOTES[((near % 12) + 12) % 12]}${Math.floor(near / 12) - 1}`); set($("cents"), `${cents > 0 ? "+" : ""}${cents} ct`);
     set($("hz"), `${hz.toFixed(1)} Hz`);
   } else { set($("note"), "–"); set($("cents"), "no pitch"); set($("hz"), ""); }
-  level("pitch", values["pitch.confidence"]);
+  level("pitch", hz > 0 ? values["pitch.confidence"] : 0);
   const t = performance.now();
   for (const span of $("hits").children) span.classList.toggle("on", t - (hits[span.textContent] ?? -1e9) < FLASH);
   const said = Object.entries({ ...words, Key: values["key.key"] ?? words.Key, Section: values["structure.section"] ?? words.Section })
