@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from realtime.musical import Beat, BeatObservation
+from realtime.preset import TransportSettings
 from realtime.transport import Transport, TransportEvent
 
 TICK = 0.005
@@ -90,3 +91,15 @@ def deaf(pulse: Pulse, time: float) -> BeatObservation | None:
 def silent(pulse: Pulse, time: float) -> BeatObservation | None:
     """The tracker says nothing at all."""
     return None
+
+
+def show(pulse: Pulse | None = None, **settings: object) -> Show:
+    return Show(Transport(TransportSettings(**settings)), pulse or Pulse())  # type: ignore[arg-type]
+
+
+def errors(beats: list, truth: list[float]) -> list[float]:
+    return [min(abs(b.time - t) for t in truth) for b in beats]
+
+
+def consecutive(s: Show) -> None:
+    assert [b.number for b in s.beats] == list(range(1, len(s.beats) + 1))
