@@ -20,6 +20,8 @@ from realtime.errors import UserError
 _SETTLE = 1.0
 """Seconds of sound before the first chirp: the clock of the input settles, sleeping devices wake."""
 _STARTS_WITHIN = 6.0
+_OUTPUT_LATENCY = 0.1
+"""Seconds asked of the output: nothing but clicks is played, so it may be long, and must not run dry."""
 _PLAUSIBLE = 1.0
 _MOST_LOST = 1.0
 _NEAR = 0.2
@@ -211,7 +213,11 @@ def _playing(name: str) -> Iterator[tuple[Player, Any]]:
         try:
             with muted():
                 stream = rtmixer.Mixer(
-                    device=player.index, channels=1, samplerate=player.sample_rate, blocksize=0, latency="low"
+                    device=player.index,
+                    channels=1,
+                    samplerate=player.sample_rate,
+                    blocksize=0,
+                    latency=_OUTPUT_LATENCY,
                 )
                 stream.start()
         except sounddevice.PortAudioError as e:

@@ -97,6 +97,17 @@ def test_disk_use_is_bounded(tmp_path: Path) -> None:
     tape.write(noise(4800))  # the lane may be at it still
 
 
+def test_a_disk_that_is_almost_full_ends_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tapes, "_LEAST_FREE", 1 << 62)
+    said: list[str] = []
+    tape = Tape(tmp_path / "set.flac", RATE, 2, say=said.append)
+    tape.write(noise(4800))
+    until(lambda: not tape.recording)
+    tape.stop()
+    assert "almost full" in said[0]
+    assert soundfile.info(tape.path).frames == 4800
+
+
 WRITER = """
 import sys, time, numpy as np
 from pathlib import Path
