@@ -15,6 +15,17 @@ settings.load_profile("sidechain")
 pytest_plugins = ["tests.fixtures.sound"]
 
 
+SOUND_SERVERS = {"jack_server", "pulse_server"}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What asks for a sound server needs a calm machine: it counts as ``device`` without saying so."""
+    for item in items:
+        if SOUND_SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("device")
+
+
 @pytest.fixture(autouse=True)
 def whole_numbers() -> None:
     """Denormal numbers exist at the start of each test.

@@ -102,6 +102,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         args = build_parser(chosen).parse_args(given)
     except SystemExit as e:
         return int(e.code or 0)
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return guarded(lambda: int(args.run(args) or 0), debug=args.debug)
 
 
