@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from PySide6.QtCore import QByteArray, Qt
-from PySide6.QtGui import QAction
+from PySide6.QtCore import QByteArray, Qt, QTimer
+from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
 
 from gui.lanes import Drums, Pitch, Voice
@@ -61,6 +61,7 @@ class Analysis(QMainWindow):
         self._empty.setProperty("quiet", True)
         self.setCentralWidget(self._empty)
         self._empty.hide()
+        self._fresh = True
         self.arrange()
 
     @property
@@ -93,7 +94,19 @@ class Analysis(QMainWindow):
             for name, *_ in names:
                 self.addDockWidget(side, self._docks[name], Qt.Orientation.Vertical)
                 self._docks[name].show()
-        self.proportion()
+        self._fresh = True
+        if self.isVisible():
+            self._settle()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """The first arrangement needs a size, which comes with the first showing."""
+        super().showEvent(event)
+        self._settle()
+
+    def _settle(self) -> None:
+        if self._fresh:
+            self._fresh = False
+            QTimer.singleShot(0, self.proportion)
 
     def proportion(self) -> None:
         """Heights and widths as first meant; once the window has a size."""
@@ -120,7 +133,9 @@ class Analysis(QMainWindow):
 
     def restore(self, text: str) -> bool:
         """An arrangement of before; False if it is not one."""
-        return bool(text) and self.restoreState(QByteArray.fromBase64(text.encode()), 1)
+        done = bool(text) and self.restoreState(QByteArray.fromBase64(text.encode()), 1)
+        self._fresh &= not done
+        return done
 
     def _show_empty(self) -> None:
         self._empty.setVisible(all(dock.isHidden() for dock in self._docks.values()))

@@ -196,6 +196,18 @@ def _counted(number: int) -> str:
     return str(number) if number > 0 else "–"
 
 
+def _sure(model: Model, look: Look) -> str:
+    if not model.clock.state:
+        return look.theme.quiet
+    return look.theme.good if model.clock.confidence >= 0.5 else look.theme.warn
+
+
+def _loud(model: Model, look: Look) -> str:
+    if not model.values:
+        return look.theme.quiet
+    return look.theme.bad if model.number("level.peak", -120.0) > -0.1 else look.theme.good
+
+
 def _level_text(model: Model) -> str:
     if not model.values:
         return "–"
@@ -225,12 +237,12 @@ class Stage(QWidget):
             Reading(model, look, "Confidence", "How sure the tracker is, 0 to 100 %",
                     lambda m: f"{100 * m.clock.confidence:.0f} %" if m.clock.state else "–",
                     lambda m: m.clock.confidence,
-                    lambda m, k: k.theme.good if m.clock.confidence >= 0.5 else k.theme.warn),
+                    _sure),
             Reading(model, look, "Bar", "Bars since the clock began", lambda m: _counted(m.clock.bar)),
             Reading(model, look, "Phrase", "Phrases since the clock began", lambda m: _counted(m.clock.phrase)),
             Reading(model, look, "Level", "RMS level, dB re full scale", _level_text,
                     lambda m: (m.number("level.rms", -120.0) + 60) / 60,
-                    lambda m, k: k.theme.bad if m.number("level.peak", -120.0) > -0.1 else k.theme.good),
+                    _loud),
         ]  # fmt: skip
         self.buttons: dict[str, QPushButton] = {}
         grid = QGridLayout()

@@ -73,7 +73,7 @@ class TempoHistory(QWidget):
         self._sure.setData(times, rows[:, 2])
         self._tempo.setData(times, bpm, connect="finite")
         known = bpm[np.isfinite(bpm)]
-        low, high = (float(known.min()), float(known.max())) if len(known) else (100.0, 140.0)
+        low, high = np.percentile(known, (4, 96)) if len(known) else (100.0, 140.0)
         wanted = (5 * np.floor((low - 3) / 5), 5 * np.ceil((high + 3) / 5))
         if wanted != self._shown:
             self._shown = wanted

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import partial
 
 from PySide6.QtCore import QByteArray, QEvent, Qt
-from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QFont, QKeySequence
+from PySide6.QtGui import QAction, QActionGroup, QCloseEvent, QFont, QKeySequence, QShowEvent
 from PySide6.QtWidgets import QApplication, QLabel, QMainWindow, QMenu, QTabWidget, QVBoxLayout, QWidget
 
 from gui import dialogs, settings, theme
@@ -57,7 +57,6 @@ class Window(QMainWindow):
         self._base = QFont(QApplication.font())
         self._watchers: list[Callable[[], None]] = []
         self._next_status = 0.0
-        self._marked = False
         self.setWindowTitle("Sidechain")
         self.setMinimumSize(360, 480)
         self.resize(1280, 800)
@@ -289,17 +288,12 @@ class Window(QMainWindow):
     def _recall(self) -> None:
         if self.remembered.geometry:
             self.restoreGeometry(QByteArray.fromBase64(self.remembered.geometry.encode()))
-        if not self.analysis.restore(self.remembered.docks):
-            self._marked = True
+        self.analysis.restore(self.remembered.docks)
         self.pages.setCurrentIndex(min(max(0, self.remembered.page), self.pages.count() - 1))
 
-    def showEvent(self, event: QEvent) -> None:
-        """The first arrangement needs a size."""
-        super().showEvent(event)  # type: ignore[arg-type]
-        if self._marked:
-            self._marked = False
-            self.analysis.resize(self.pages.size())
-            self.analysis.proportion()
+    def showEvent(self, event: QShowEvent) -> None:
+        """The keys of the page work at once."""
+        super().showEvent(event)
         self.pages.currentWidget().setFocus()
 
     def remember(self) -> None:

@@ -1,7 +1,8 @@
 """Take pictures of the visualizer and of the web page: ``python scripts/screenshots.py [FOLDER]``.
 
-A host plays the demo piece; the window is photographed page by page, large and small, in both themes, and with no
-host. Without a screen, Xvfb is one. The web page needs Chromium and is left out where there is none.
+A host plays the demo piece; the window is photographed page by page, with ``--all`` also large and small, in both
+themes, and with no host. It is drawn on a screen that nobody sees (Xvfb). The web page needs Chromium and is left out
+where there is none.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+README = ("stage", "analysis", "rack", "outputs")
 PAGES = {"stage": 0, "analysis": 1, "rack": 2, "outputs": 3, "routes": 4, "input": 5, "presets": 6, "recording": 7}
 
 
-def photograph(folder: Path, preset: str, settle: float) -> list[Path]:
-    """All pictures of the window."""
+def photograph(folder: Path, preset: str, settle: float, everything: bool) -> list[Path]:
+    """Pictures of the window: the four of the README, or every page in every dress."""
     from PySide6.QtWidgets import QApplication
 
     from gui import theme
@@ -64,8 +66,10 @@ def photograph(folder: Path, preset: str, settle: float) -> list[Path]:
         run(60, lambda: window.model.clock.state == "locked")
         window.pages.setCurrentIndex(PAGES["analysis"])
         run(settle)
-        for page in PAGES:
+        for page in PAGES if everything else README:
             take(page, page, 0.5 if page == "analysis" else 1.5)
+        if not everything:
+            return found
         window.resize(1920, 1080)
         take("stage-large", "stage")
         take("analysis-large", "analysis", 9.0)
@@ -93,6 +97,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "docs" / "images")
     parser.add_argument("--preset", default="everything")
     parser.add_argument("--settle", type=float, default=24.0, help="seconds to listen before the first picture")
+    parser.add_argument("--all", action="store_true", help="every page, small and large, both themes, no host")
     parser.add_argument("--no-web", action="store_true", help="the window only")
     args = parser.parse_args()
     sys.path.insert(0, str(ROOT))
@@ -107,7 +112,7 @@ def main() -> int:
             listener.bind(("127.0.0.1", 9000))  # somebody listens to the preset's OSC
         try:
             with virtual_screen(1920, 1200, force=True):
-                print(*photograph(args.folder, args.preset, args.settle), sep="\n")
+                print(*photograph(args.folder, args.preset, args.settle, args.all), sep="\n")
         except UserError as e:
             print(f"screenshots: {e}", file=sys.stderr)
             return 2
