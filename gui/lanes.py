@@ -100,7 +100,10 @@ class Drums(Strip):
 
 
 class Pitch(Strip):
-    """The fundamental on a grid of semitones, C2 to C6; C lines are brighter. The tuner reads the note."""
+    """The fundamental on a grid of semitones, C2 to C6; C lines are brighter.
+
+    The tuner, laid over the oldest notes, reads the newest.
+    """
 
     needs = "pitch"
     TUNER = 96
@@ -110,9 +113,6 @@ class Pitch(Strip):
             model, look, "Pitch", "Fundamental of a single voice on a grid of semitones; tuner in cents"
         )
         self.setMinimumHeight(80)
-
-    def area(self) -> QRectF:
-        return QRectF(self.GUTTER, 0, max(1, self.width() - self.GUTTER - self.TUNER), self.height())
 
     def begin(self) -> None:
         theme, height = self.theme, self._picture.height
@@ -147,7 +147,9 @@ class Pitch(Strip):
     def scale(self, painter: QPainter, area: QRectF) -> None:
         for midi in range(LOWEST_NOTE, HIGHEST_NOTE + 1, 12):
             self.label(painter, area, area.bottom() - (midi - LOWEST_NOTE) / 48 * area.height(), note_name(midi))
-        self._tuner(painter, QRectF(area.right() + 6, 0, self.TUNER - 12, area.height()))
+        box = QRectF(area.left(), 0, min(self.TUNER, area.width() / 3), area.height())
+        painter.fillRect(box, colour(self.theme.panel, 0.85))
+        self._tuner(painter, box.adjusted(8, 0, -8, 0))
 
     def _tuner(self, painter: QPainter, box: QRectF) -> None:
         theme, rows = self.theme, self.model.pitch.since(self.model.now - 0.15)

@@ -1,8 +1,8 @@
 """Take pictures of the visualizer and of the web page: ``python scripts/screenshots.py [FOLDER]``.
 
 A host plays the demo piece; the window is photographed page by page, with ``--all`` also large and small, in both
-themes, and with no host. It is drawn on a screen that nobody sees (Xvfb). The web page needs Chromium and is left out
-where there is none.
+themes, and with no host. It is drawn on a screen that nobody sees (Xvfb). The web page needs Chromium and is left
+out where there is none.
 """
 
 from __future__ import annotations
