@@ -92,11 +92,24 @@ def lights() -> Iterator[Lights]:
     program.close()
 
 
-def connected(port: int, **more: Any) -> Os2lOutput:
-    output = Os2lOutput(Os2lSettings(host="127.0.0.1", port=port, **more), Host())
-    output.open()
-    until(lambda: output.connected)
-    return output
+@pytest.fixture
+def connected() -> Iterator[Callable[..., Os2lOutput]]:
+    """Opens outputs, and closes them even when a test fails: their threads would keep the process."""
+    opened: list[Os2lOutput] = []
+
+    def connect(port: int, **more: Any) -> Os2lOutput:
+        output = Os2lOutput(Os2lSettings(host="127.0.0.1", port=port, **more), Host())
+        opened.append(output)
+        output.open()
+        until(lambda: output.connected)
+        return output
+
+    yield connect
+    for output in opened:
+        output.close()
+
+
+Connected = Callable[..., Os2lOutput]
 
 
 def beat(number: int, metre: int = 4, tempo: float = 120.0) -> GridPoint:
@@ -114,7 +127,7 @@ def beat(number: int, metre: int = 4, tempo: float = 120.0) -> GridPoint:
     )
 
 
-def test_beats_arrive_one_a_packet(lights: Lights) -> None:
+def test_beats_arrive_one_a_packet(lights: Lights, connected: Connected) -> None:
     output = connected(lights.port)
     for i in range(8):
         output.on_grid(beat(i, tempo=127.456))
@@ -131,7 +144,7 @@ def test_beats_arrive_one_a_packet(lights: Lights) -> None:
     assert output.status.sent == 9
 
 
-def test_routes_press_buttons_and_move_commands(lights: Lights) -> None:
+def test_routes_press_buttons_and_move_commands(lights: Lights, connected: Connected) -> None:
     output = connected(lights.port)
     for i, message in enumerate(
         [Message("btn:Strobe", (1.0,)), Message("btn:Strobe", (0.0,)), Message("cmd:3", (0.25,))], 1
@@ -146,7 +159,7 @@ def test_routes_press_buttons_and_move_commands(lights: Lights) -> None:
     assert output.status.dropped == 1
 
 
-def test_buttons_from_the_lights_act_or_become_events(lights: Lights) -> None:
+def test_buttons_from_the_lights_act_or_become_events(lights: Lights, connected: Connected) -> None:
     output = connected(
         lights.port, bind={"Tap": "transport.tap", "cmd:1": "transport.nudge ms=-10..10", "Bad": "nonsense"}
     )
@@ -164,7 +177,7 @@ def test_buttons_from_the_lights_act_or_become_events(lights: Lights) -> None:
     output.close()
 
 
-def test_it_connects_again_after_the_lights_restart() -> None:
+def test_it_connects_again_after_the_lights_restart(connected: Connected) -> None:
     first = Lights()
     output = connected(first.port)
     first.close()
@@ -180,7 +193,7 @@ def test_it_connects_again_after_the_lights_restart() -> None:
     second.close()
 
 
-def test_lights_that_do_not_read_never_block_the_outputs() -> None:
+def test_lights_that_do_not_read_never_block_the_outputs(connected: Connected) -> None:
     with socket.create_server(("127.0.0.1", 0)) as deaf:
         deaf.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         output = connected(deaf.getsockname()[1])
