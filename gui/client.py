@@ -19,7 +19,7 @@ from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketExce
 from gui.feed import Done, Number
 from realtime.bus import Event
 
-RATE = 60.0
+RATE = 40.0
 """Snapshots a second that are asked for."""
 
 MOST_EVENTS = 16_384

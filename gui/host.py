@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from pathlib import Path
 
 START_WITHIN = 90.0
@@ -29,13 +29,17 @@ class LocalHost:
         Where it serves; 0 = any free port.
     again : bool
         Start it again when it ends by itself (the demo, a file).
+    spawner : Executor, optional
+        Starts the process, with the priority of its threads; its own where none is given.
 
     Notes
     -----
     `start`, `poll` and `stop` belong to one thread.
     """
 
-    def __init__(self, arguments: Sequence[str], port: int = 0, again: bool = False) -> None:
+    def __init__(
+        self, arguments: Sequence[str], port: int = 0, again: bool = False, spawner: Executor | None = None
+    ) -> None:
         self._arguments, self._again = list(arguments), again
         self._port = port
         self._process: subprocess.Popen[str] | None = None
@@ -45,7 +49,8 @@ class LocalHost:
         self.port = 0
         self.restarts = 0
         # Started by a thread that is older than any politeness of the window's: a host inherits none of it.
-        self._spawner = ThreadPoolExecutor(1, thread_name_prefix="host start")
+        self._own_spawner = ThreadPoolExecutor(1, thread_name_prefix="host start") if spawner is None else None
+        self._spawner: Executor = spawner or self._own_spawner  # type: ignore[assignment]
         self._spawner.submit(threading.get_ident).result()
         self._started = 0.0
 
@@ -116,7 +121,8 @@ class LocalHost:
         """End it in order, and wait; by force if it does not."""
         process = self._process
         self._again = False
-        self._spawner.shutdown(wait=False)
+        if self._own_spawner is not None:
+            self._own_spawner.shutdown(wait=False)
         if process is None:
             return
         with contextlib.suppress(OSError):
