@@ -58,7 +58,7 @@ class FilterConfig:
     spread: float = 100.0
     restart: float = 1e-5
     metre_change: float = 1e-3
-    evidence: tuple[float, float, float] = (0.5, 1.0, 0.5)
+    evidence: tuple[float, float, float] = (0.25, 0.5, 0.25)
     beat_prior: float = 0.10
     downbeat_prior: float = 0.27
     downbeat_weight: float = 1.0

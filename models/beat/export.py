@@ -22,25 +22,31 @@ PARITY = 1e-4
 
 
 class Step(nn.Module):
-    """One frame: ``frame (batch, 144)``, states ``(…, batch, size)``."""
+    """One frame of the mean of one or several networks.
 
-    def __init__(self, net: BeatNet) -> None:
+    Takes ``frame (batch, 144)`` and the states of all networks in turn, each ``(…, batch, size)``.
+    """
+
+    def __init__(self, nets: list[BeatNet]) -> None:
         super().__init__()
-        self.net = net
+        self.nets = nn.ModuleList(nets)
+        self.counts = [len(net.initial(1)) for net in nets]
 
     def forward(self, frame: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        heads, states = self.net(frame[None], states)
-        pulse = torch.stack([heads.beat[0].sigmoid(), heads.downbeat[0].sigmoid()], -1)
-        return (
-            pulse,
-            heads.tempo[0].softmax(-1),
-            heads.phase[0].softmax(-1),
-            heads.metre[0].softmax(-1),
-            *states,
-        )
+        answers, following, at = [], [], 0
+        for net, count in zip(self.nets, self.counts):
+            heads, new = net(frame[None], states[at : at + count])
+            at += count
+            following += new
+            pulse = torch.stack([heads.beat[0].sigmoid(), heads.downbeat[0].sigmoid()], -1)
+            rest = (h[0].softmax(-1) for h in (heads.tempo, heads.phase, heads.metre))
+            answers.append((pulse, *rest))
+        if len(answers) == 1:
+            return (*answers[0], *following)
+        return (*(torch.stack(a).mean(0) for a in zip(*answers)), *following)
 
 
-def export(net: BeatNet, path: Path) -> float:
+def export(nets: BeatNet | list[BeatNet], path: Path) -> float:
     """Write `path`; returns the largest difference from torch.
 
     Raises
@@ -48,14 +54,16 @@ def export(net: BeatNet, path: Path) -> float:
     RuntimeError
         If the difference exceeds 1e-4.
     """
-    net.eval()
-    step = Step(net).eval()
-    states = [s.clone() for s in net.initial(3)]
-    names = STATES[: len(states)]
-    inputs = {"frame": torch.rand(3, SIZE), **dict(zip(names, states))}
-    axes = {"frame": 0, **dict.fromkeys(OUTPUTS, 0)}
-    axes |= dict.fromkeys(names, 1) | dict.fromkeys((f"{s}_next" for s in names), 1)
-    export_onnx(step, inputs, OUTPUTS + [f"{s}_next" for s in names], axes, path)
+    nets = [nets] if isinstance(nets, BeatNet) else nets
+    step = Step([net.eval() for net in nets]).eval()
+    states = {}
+    for k, net in enumerate(nets):
+        suffix = str(k) if k else ""
+        states.update({f"{n}{suffix}": s.clone() for n, s in zip(STATES, net.initial(3))})
+    inputs = {"frame": torch.rand(3, SIZE), **states}
+    following = [f"{n}_next" for n in states]
+    axes = {"frame": 0, **dict.fromkeys(OUTPUTS, 0), **dict.fromkeys([*states, *following], 1)}
+    export_onnx(step, inputs, OUTPUTS + following, axes, path)
     noisy = {k: v + 0.3 * torch.rand_like(v) for k, v in inputs.items()}
     difference = parity(step, noisy, path)
     if difference > PARITY:
@@ -76,8 +84,10 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("out", type=Path)
     ap.add_argument("checkpoints", type=Path, nargs="+")
+    ap.add_argument("--answers", action="store_true", help="mean of the networks' answers, not of their weights")
     a = ap.parse_args()
-    print(f"largest difference from torch {export(load_net(a.checkpoints), a.out):.2g}")
+    nets = [load_net([p]) for p in a.checkpoints] if a.answers else [load_net(a.checkpoints)]
+    print(f"largest difference from torch {export(nets, a.out):.2g}")
 
 
 if __name__ == "__main__":
