@@ -1,6 +1,6 @@
 """The beat network as ONNX: one frame and the states in, probabilities and the new states out.
 
-python -m models.beat.export OUT.onnx RUN/final.pt [RUN2/final.pt …]  # several: weights averaged
+python -m models.beat.export OUT.onnx STAGE1/last.pt STAGE2/final.pt      # weights averaged
 """
 
 from __future__ import annotations
@@ -72,10 +72,15 @@ def export(nets: BeatNet | list[BeatNet], path: Path) -> float:
 
 
 def load_net(paths: list[Path]) -> BeatNet:
-    """The network of one or the mean of several checkpoints of one run."""
+    """The network of one checkpoint, or the mean of the weights of several stages of one training.
+
+    A stage before the resonators came counts as one whose resonators say nothing.
+    """
     found = [loop.load(p) for p in paths]
-    net = BeatNet(NetConfig(**found[0]["about"]["config"]))
-    net.load_state_dict(loop.average([f["mean"] for f in found]))
+    last = found[-1]
+    net = BeatNet(NetConfig(**last["about"]["config"]))
+    silent = {k: torch.zeros_like(v) if k.startswith("ring.leave") else v for k, v in last["mean"].items()}
+    net.load_state_dict(loop.average([{**silent, **f["mean"]} for f in found]))
     return net.eval()
 
 
