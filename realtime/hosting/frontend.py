@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from realtime.audio.channels import mix_down
 from realtime.audio.resample import StreamResampler
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, InputSpec
 from realtime.hosting.spectral import LogMelSpec, Spectrum, StftSpec, log_mel
@@ -135,16 +136,19 @@ class Feed:
 
     def next(self) -> tuple[F32, float] | None:
         """The next block or frame and the stream time of its end; None if it is not there yet."""
-        hop = self.spec.hop
-        if (self.taken + 1) * hop > self.stream.written:
+        if not self.due():
             return None
         self.taken += 1
-        end = self.taken * hop
+        end = self.taken * self.spec.hop
         if self.node is not None:
             assert not isinstance(self.spec, AudioInput)
             return self.node.frame(self.taken, self.spec), self.stream.time(end)
         assert isinstance(self.spec, AudioInput)
         return self.stream.window(end, self.spec.length), self.stream.time(end)
+
+    def due(self) -> bool:
+        """Whether there is a block to take."""
+        return (self.taken + 1) * self.spec.hop <= self.stream.written
 
     def rewind(self) -> None:
         """Go to the newest hop: what was before is not delivered."""
@@ -178,7 +182,7 @@ class FrontEnd:
 
     def push(self, tick: F32) -> None:
         """Take one tick, shape ``(TICK, channels)`` at the engine rate, finite."""
-        mono = tick[:, 0] if tick.shape[1] == 1 else tick.mean(axis=1)
+        mono = mix_down(tick)
         stereo: F32 | None = None
         for (_, channels), stream in self._streams.items():
             if channels == 1:

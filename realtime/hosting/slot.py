@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -30,8 +29,7 @@ FORGIVEN_AFTER = 60.0
 _HISTORY = 2048
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """A checked feature, ready for the bus or the transport."""
 
     output: Output
@@ -115,7 +113,7 @@ class Slot:
 
     def ready(self, now: float) -> bool:
         """Whether it takes part now (on, and not backing off after a failure)."""
-        if not self.enabled or self._plugin is None:
+        if not self.enabled or self.feed is None or not self.feed.due():
             return False
         if now < self._off_until:
             return False
@@ -242,7 +240,7 @@ class Slot:
             if not all(math.isfinite(v) for v in (o.time, o.tempo, o.phase, o.confidence)):
                 raise PluginError(f"'{feature.output}' is not finite")
             return Result(output, at, None, label, o)
-        value = plain(feature.value)
+        value = feature.value if type(feature.value) is float else plain(feature.value)
         numbers: tuple[float, ...] = value if isinstance(value, tuple) else () if value is None else (value,)
         if not all(math.isfinite(v) for v in numbers):
             raise PluginError(f"'{feature.output}' is not finite")

@@ -126,7 +126,7 @@ def follow() -> dict[str, Any]:
     port = LinkOutput(LinkSettings(mode="follow"), Host(transport, clock))
     other = peer(97.0)
     ask(other)
-    time.sleep(0.5)
+    time.sleep(2.0)  # of two sessions the older one wins, but only if it is older by well over half a second
     port.open()
     wait_for_peers(other)
     time.sleep(4.0)
