@@ -233,7 +233,10 @@ def _wait(running: Callable[[], bool], client: EngineClient) -> None:
 
 @contextmanager
 def terminated_like_ctrl_c() -> Iterator[threading.Event]:
-    """SIGTERM ends like Ctrl-C does, in order; the event tells which of them it was."""
+    """SIGTERM ends like Ctrl-C does, in order; the event tells which of them it was.
+
+    SIGINT is taken even where a script that starts the host in the background has it ignored.
+    """
     terminated = threading.Event()
 
     def handle(number: int, frame: FrameType | None) -> None:
@@ -241,7 +244,9 @@ def terminated_like_ctrl_c() -> Iterator[threading.Event]:
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGTERM, handle)
+    interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         yield terminated
     finally:
         signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGINT, interrupted)
