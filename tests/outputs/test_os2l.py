@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import threading
@@ -73,6 +74,8 @@ class Lights:
         self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         if self.line is not None:
+            with contextlib.suppress(OSError):
+                self.line.shutdown(socket.SHUT_RDWR)  # a close alone does not wake the thread that reads
             self.line.close()
         self._thread.join(5.0)
 
@@ -180,6 +183,7 @@ def test_buttons_from_the_lights_act_or_become_events(lights: Lights, connected:
 def test_it_connects_again_after_the_lights_restart(connected: Connected) -> None:
     first = Lights()
     output = connected(first.port)
+    until(lambda: first.line is not None)
     first.close()
     until(lambda: (output.on_grid(beat(0)), not output.connected)[1])
     output.on_grid(beat(0))
