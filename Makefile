@@ -29,10 +29,14 @@ gui:
 setup:
 	@scripts/setup.sh test
 
+# Real threads and sound servers on a machine shared with others: what fails is tried once more, alone; what
+# fails twice has failed.
+AGAIN = $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+
 # In two runs: what needs a quiet machine (real sound servers, real time) goes alone, the rest side by side.
 test: setup
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not device and not bench" $(ARGS)
-	$(BIN)/python -m pytest -m "device and not bench" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not device and not bench" $(ARGS) || $(AGAIN) -m "not device and not bench"
+	$(BIN)/python -m pytest -m "device and not bench" $(ARGS) || $(AGAIN) -m "device and not bench"
 
 test-devices: setup
 	$(BIN)/python -m pytest -m "device and not bench" $(ARGS)
