@@ -240,7 +240,7 @@ class Follower:
         self._course.jump(start, Segment(start, position, rate), keep=sends)
         self._owed, self._rival, self._let_go = 0.0, None, False
         self._bars.release()
-        if sends and self._number and abs(position - before) > 1e-3:
+        if sends and self._number and abs(position - before) > 1e-6:
             self._relocated(why)
 
     def _sends(self) -> bool:
