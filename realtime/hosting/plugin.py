@@ -11,6 +11,11 @@ A plugin is a class with a :class:`Descriptor` and a few methods. Its life, all 
 
 The host resamples, mixes down, and cuts windows, so a plugin never sees an odd block.
 
+This is a plugin of kind ``frame`` (fast lane, every hop) or ``window`` (slow lane: a process of its own, the
+newest window wins). The other kinds have base classes in :mod:`realtime.hosting.kinds`. Plugins of the slow lane
+may load and compute what they like in ``prepare`` and ``process``; importing their module must be cheap (the host
+reads the descriptor), so heavy packages are imported in ``prepare``.
+
 References
 ----------
 The shape follows the Vamp plugin SDK (Cannam et al., 2010), with declared latency, live parameters and
@@ -36,9 +41,11 @@ TICK = 240
 """Frames per tick of the fast lane at :data:`ENGINE_RATE` (5 ms). Hops are whole numbers of ticks."""
 
 Lane = Literal["fast", "slow"]
+Kind = Literal["frame", "window", "event", "combine", "insert", "job"]
 OutputKind = Literal["event", "value", "vector", "label", "audio", "observation"]
 Array = npt.NDArray[np.float32]
 
+_LANES: dict[str, Lane] = {"window": "slow", "event": "slow", "job": "slow", "combine": "fast", "insert": "fast"}
 _IDENTIFIER = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*\Z")
 _OUTPUT = re.compile(r"[a-z0-9_]+([-_][a-z0-9_]+)*\Z")
 
@@ -81,6 +88,32 @@ class Parameter:
 
 
 @dataclass(frozen=True, slots=True)
+class Text:
+    """One setting of a plugin that is words, not a number: prompts, the name of a model, a keyword list.
+
+    Parameters
+    ----------
+    identifier : str
+        ``[a-z0-9_]+``; a key of ``[plugins.NAME]`` in presets. A list there arrives as one entry a line.
+    name : str
+        For people.
+    default : str
+    live : bool
+        Whether it can change while running (``Plugin.text`` is called).
+    """
+
+    identifier: str
+    name: str
+    default: str = ""
+    live: bool = False
+    description: str = ""
+
+    def __post_init__(self) -> None:
+        if not _OUTPUT.match(self.identifier):
+            raise ValueError(f"text identifier {self.identifier!r}: only a-z, 0-9, _ and -")
+
+
+@dataclass(frozen=True, slots=True)
 class Output:
     """One kind of result.
 
@@ -92,6 +125,7 @@ class Output:
         ``event``: each one counts, delivered in order. ``value``, ``vector``, ``label``: the newest wins.
         ``observation``: the value is a :class:`realtime.musical.BeatObservation`; the host feeds it to a
         transport, which publishes ``PLUGIN.beat``, ``PLUGIN.tempo`` and ``PLUGIN.confidence``.
+        ``audio``: sound, of inserts and jobs; `rate` is its sample rate.
     unit : str
         Unit of the value.
     minimum, maximum : float
@@ -99,7 +133,7 @@ class Output:
     size : int
         Length of a ``vector``.
     rate : float
-        Nominal results per second; 0 = irregular.
+        Nominal results per second; 0 = irregular. For ``audio``: Hz.
     """
 
     identifier: str
@@ -170,6 +204,21 @@ class Descriptor:
         Seconds from a sound at the input of the plugin to the first result about it, beyond the hop.
     lane : {"fast", "slow"}
         ``fast``: the real-time thread, every hop. ``slow``: a worker process, the newest window wins.
+    kind : {"frame", "window", "event", "combine", "insert", "job"}
+        How it is called, see :mod:`realtime.hosting.kinds`. ``frame`` in the slow lane is taken as ``window``; the
+        other kinds settle the lane: ``window``, ``event`` and ``job`` slow, ``combine`` and ``insert`` fast.
+    sources : tuple of str
+        ``event``: the events it is called on; ``combine``: the results it reads. ``plugin.output`` each, ``*``
+        for any part of a name; ``[plugins.NAME] sources`` in a preset replaces them.
+    after : float
+        ``event``: seconds of sound after the event that the snippet contains (it ends there).
+    patience : float
+        Slow lane: seconds one call may take before the worker counts as hung and is replaced (jobs: seconds
+        without a word of progress).
+    memory_mb : int
+        Slow lane: resident memory at which the worker is replaced.
+    texts : tuple of Text
+        Settings that are words.
     """
 
     identifier: str
@@ -183,8 +232,19 @@ class Descriptor:
     parameters: tuple[Parameter, ...] = ()
     latency: float = 0.0
     lane: Lane = "fast"
+    kind: Kind = "frame"
+    sources: tuple[str, ...] = ()
+    after: float = 0.0
+    patience: float = 10.0
+    memory_mb: int = 2048
+    texts: tuple[Text, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.kind == "frame" and self.lane == "slow":
+            object.__setattr__(self, "kind", "window")
+        object.__setattr__(self, "lane", _LANES.get(self.kind, self.lane))
+        if self.kind in ("event", "job", "insert") and not isinstance(self.input, AudioInput):
+            raise ValueError(f"plugin {self.identifier}: a plugin of kind {self.kind} takes sound, not spectra")
         if not _IDENTIFIER.match(self.identifier):
             raise ValueError(f"plugin identifier {self.identifier!r}: only a-z, 0-9 and -")
         if not self.outputs:
@@ -197,6 +257,10 @@ class Descriptor:
     def parameter(self, identifier: str) -> Parameter | None:
         """The parameter of that name, or None."""
         return next((p for p in self.parameters if p.identifier == identifier), None)
+
+    def text(self, identifier: str) -> Text | None:
+        """The text setting of that name, or None."""
+        return next((t for t in self.texts if t.identifier == identifier), None)
 
 
 class Feature(NamedTuple):
@@ -228,10 +292,13 @@ class Context:
         A value for every declared parameter (preset over default), already checked against its range.
     folder : str
         Folder of a bundle, else empty.
+    texts : mapping of str to str
+        A value for every declared text setting.
     """
 
     parameters: Mapping[str, float] = field(default_factory=dict)
     folder: str = ""
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Plugin:
@@ -262,6 +329,9 @@ class Plugin:
 
     def parameter(self, identifier: str, value: float) -> None:
         """A live parameter has changed; called between blocks on the lane's thread."""
+
+    def text(self, identifier: str, value: str) -> None:
+        """A live text setting has changed; called between blocks on the lane's thread."""
 
     def skipped(self, samples: int) -> None:
         """Sound is missing: `samples` at the engine rate were lost before the next block."""
