@@ -12,8 +12,12 @@ from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 F32 = npt.NDArray[np.float32]
+
+_PER_DECADE = np.float32(1 / np.log(10.0))
+_AT_ONCE = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,12 +107,19 @@ def _hann(window: int) -> F32:
 
 
 class Spectrum:
-    """One window of samples in, one frame out. Not shared between threads (it owns its work arrays)."""
+    """Windows of samples in, frames out. Not shared between threads (it owns its work arrays).
 
-    def __init__(self, spec: StftSpec) -> None:
+    Parameters
+    ----------
+    spec : StftSpec
+    most : int
+        Frames that are computed at once at most.
+    """
+
+    def __init__(self, spec: StftSpec, most: int = 1) -> None:
         self.spec = spec
         self._window = _hann(spec.window)
-        self._work = np.zeros(spec.window, np.float32)
+        self._work = np.zeros((most, spec.window), np.float32)
 
     def frame(self, block: F32) -> F32:
         """Magnitudes of one window.
@@ -121,16 +132,45 @@ class Spectrum:
         -------
         ndarray of float32, shape (window // 2 + 1,)
         """
-        np.multiply(block, self._window, out=self._work)
-        return np.abs(np.fft.rfft(self._work)).astype(np.float32, copy=False)
+        work = self._work[0]
+        np.multiply(block, self._window, out=work)
+        return np.abs(np.fft.rfft(work)).astype(np.float32, copy=False)
+
+    def frames(self, samples: F32, count: int) -> F32:
+        """Magnitudes of `count` windows, each a hop after the one before; equal to those of ``frame``, bit by bit.
+
+        Parameters
+        ----------
+        samples : ndarray of float32, shape (window + (count - 1) * hop,)
+        count : int
+            Up to `most`.
+
+        Returns
+        -------
+        ndarray of float32, shape (count, window // 2 + 1)
+        """
+        if count == 1:
+            return self.frame(samples)[None]
+        work = self._work[:count]
+        windows = sliding_window_view(samples, self.spec.window)[:: self.spec.hop]
+        np.multiply(windows, self._window, out=work)
+        return np.abs(np.fft.rfft(work)).astype(np.float32, copy=False)
 
 
 def log_mel(magnitudes: F32, spec: LogMelSpec) -> F32:
     """Log-mel of one magnitude frame, shape ``(bands,)``."""
-    out = magnitudes @ mel_filterbank(spec)
+    return log_mels(magnitudes[None], spec)[0]
+
+
+def log_mels(magnitudes: F32, spec: LogMelSpec) -> F32:
+    """Log-mels of magnitude frames, shape ``(n, bins)`` → ``(n, bands)``; each depends on its own frame alone."""
+    bank = mel_filterbank(spec)
+    out = np.empty((len(magnitudes), spec.bands), np.float32)
+    for frame, row in zip(magnitudes, out):
+        np.dot(frame, bank, out=row)  # one by one: a product of matrices may round differently
     out *= np.float32(spec.gamma)
     np.log1p(out, out=out)
-    out *= np.float32(1 / np.log(10.0))
+    out *= _PER_DECADE
     return out
 
 
@@ -148,11 +188,12 @@ def frames(samples: F32, spec: SpectralSpec) -> F32:
     ndarray of float32, shape (n // hop, spec.size)
     """
     stft = spec.stft if isinstance(spec, LogMelSpec) else spec
-    spectrum = Spectrum(stft)
+    spectrum = Spectrum(stft, _AT_ONCE)
     padded = np.concatenate([np.zeros(stft.window - stft.hop, np.float32), np.asarray(samples, np.float32)])
     count = len(samples) // stft.hop
     out = np.empty((count, spec.size), np.float32)
-    for k in range(count):
-        magnitudes = spectrum.frame(padded[k * stft.hop : k * stft.hop + stft.window])
-        out[k] = log_mel(magnitudes, spec) if isinstance(spec, LogMelSpec) else magnitudes
+    for k in range(0, count, _AT_ONCE):
+        n = min(_AT_ONCE, count - k)
+        magnitudes = spectrum.frames(padded[k * stft.hop : (k + n - 1) * stft.hop + stft.window], n)
+        out[k : k + n] = log_mels(magnitudes, spec) if isinstance(spec, LogMelSpec) else magnitudes
     return out
