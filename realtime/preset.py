@@ -39,18 +39,23 @@ class InputSettings(Strict):
 
 
 class PluginSettings(BaseModel):
-    """One plugin: on or off, and its parameters by name (checked against its descriptor)."""
+    """One plugin: on or off, where its sound goes, what it reads, and its parameters by name (checked against its
+    descriptor)."""
 
     model_config = ConfigDict(extra="allow")
 
     enabled: bool = True
+    to: str = Field("", description="insert, job: where its sound goes: a device name, 'default', or NAME.flac")
+    sources: list[str] = Field(
+        default_factory=list, description="event, combine: plugin.output, in place of its own"
+    )
 
     @property
     def parameters(self) -> dict[str, Any]:
         """Parameters as written in the preset."""
         return dict(self.model_extra or {})
 
-    def keep(self, parameter: str, value: float) -> None:
+    def keep(self, parameter: str, value: float | str) -> None:
         """Take over a parameter that was changed while running."""
         assert self.model_extra is not None
         self.model_extra[parameter] = value

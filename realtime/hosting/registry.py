@@ -23,6 +23,9 @@ from realtime.hosting.plugin import Descriptor, Plugin, PluginFactory
 
 GROUP = "sidechain.plugins"
 
+MOST_TEXT = 20_000
+"""Characters of a text setting."""
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -114,8 +117,26 @@ def resolve(descriptor: Descriptor, given: Mapping[str, Any]) -> dict[str, float
     """
     values = {p.identifier: p.default for p in descriptor.parameters}
     for name, value in given.items():
-        values[name] = check(descriptor, name, value)
+        if descriptor.text(name) is None:
+            values[name] = check(descriptor, name, value)
     return values
+
+
+def resolve_texts(descriptor: Descriptor, given: Mapping[str, Any]) -> dict[str, str]:
+    """A value for every text setting: what is given, checked, over the defaults; raises ``UserError``."""
+    values = {t.identifier: t.default for t in descriptor.texts}
+    return values | {name: check_text(descriptor, name, given[name]) for name in values if name in given}
+
+
+def check_text(descriptor: Descriptor, name: str, value: Any) -> str:
+    """One text setting; a list becomes one entry a line. Raises ``UserError`` if it is neither."""
+    lines = value if isinstance(value, list) else [value]
+    if not all(isinstance(line, str) for line in lines):
+        raise UserError(f"plugin '{descriptor.identifier}': '{name}' must be text or a list of texts")
+    text = "\n".join(lines)
+    if len(text) > MOST_TEXT:
+        raise UserError(f"plugin '{descriptor.identifier}': '{name}' is longer than {MOST_TEXT} characters")
+    return text
 
 
 def check(descriptor: Descriptor, name: str, value: Any) -> float:
@@ -123,7 +144,7 @@ def check(descriptor: Descriptor, name: str, value: Any) -> float:
     where = f"plugin '{descriptor.identifier}'"
     parameter = descriptor.parameter(name)
     if parameter is None:
-        names = [p.identifier for p in descriptor.parameters]
+        names = [p.identifier for p in descriptor.parameters] + [t.identifier for t in descriptor.texts]
         near = difflib.get_close_matches(name, names, n=1, cutoff=0.4)
         hint = f"; did you mean '{near[0]}'?" if near else f"; it has {', '.join(names) or 'none'}"
         raise UserError(f"{where}: unknown parameter '{name}'{hint}")

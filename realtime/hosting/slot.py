@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,13 +71,18 @@ class Slot:
     factory : PluginFactory
     parameters : dict of str to float
         A checked value for every parameter.
+    texts : mapping of str to str, optional
+        A value for every text setting.
     """
 
-    def __init__(self, factory: PluginFactory, parameters: dict[str, float]) -> None:
+    def __init__(
+        self, factory: PluginFactory, parameters: dict[str, float], texts: Mapping[str, str] | None = None
+    ) -> None:
         self.descriptor: Descriptor = factory.descriptor
         self.identifier = self.descriptor.identifier
         self.key = self.identifier  # its name in the preset: a plugin from a path goes by that path
         self.parameters = dict(parameters)
+        self.texts = dict(texts or {})
         self.cost = Cost()
         self.errors = 0
         self.overruns = 0
@@ -103,7 +109,7 @@ class Slot:
         """
         try:
             plugin = self._factory()
-            plugin.prepare(Context(parameters=dict(self.parameters)))
+            plugin.prepare(Context(parameters=dict(self.parameters), texts=dict(self.texts)))
         except UserError:
             raise
         except Exception as e:  # anybody's code
@@ -147,7 +153,7 @@ class Slot:
                 if features is not None:
                     self._take(features, now, results)
             except Exception as e:  # anybody's code
-                self._fail(now, e)
+                self.fail(now, e)
             spent = time.perf_counter() - start
             self.cost.add(spent)
             if spent > OVERRUN:
@@ -161,6 +167,12 @@ class Slot:
         self.parameters[identifier] = value
         if self._plugin is not None:
             self._guard(self._plugin.parameter, identifier, value)
+
+    def set_text(self, identifier: str, value: str) -> None:
+        """Change a live text setting."""
+        self.texts[identifier] = value
+        if self._plugin is not None:
+            self._guard(self._plugin.text, identifier, value)
 
     def reset(self) -> None:
         """Forget the sound."""
@@ -196,6 +208,7 @@ class Slot:
             "name": d.name,
             "enabled": self.enabled,
             "lane": d.lane,
+            "kind": d.kind,
             "hop_ms": 1000 * self.hop_seconds,
             "latency_ms": 1000 * self.latency,
             "cost_p50_ms": 1000 * p50,
@@ -207,6 +220,7 @@ class Slot:
             "overruns": self.overruns,
             "error": self.error,
             "parameters": dict(self.parameters),
+            "texts": dict(self.texts),
         }
 
     @property
@@ -248,7 +262,8 @@ class Slot:
             raise PluginError(f"'{feature.output}' has {len(numbers)} values")
         return Result(output, at, value, label)
 
-    def _fail(self, now: float, error: Exception) -> None:
+    def fail(self, now: float, error: Exception) -> None:
+        """Count a failure and back off; raises ``PluginError`` with the line for the user."""
         self.errors += 1
         self._failures += 1
         self._failed_at = now

@@ -1,0 +1,93 @@
+"""A job in its worker: the request, the last sound, signs of life, and what it returns."""
+
+from __future__ import annotations
+
+import os
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+import platformdirs
+
+from realtime.errors import PluginError, UserError
+from realtime.hosting.kindslots import JobCaller
+from realtime.hosting.plugin import AudioInput
+from realtime.hosting.slot import Slot
+from realtime.hosting.slow import wire
+from realtime.hosting.slow.ear import snippet
+from realtime.hosting.slow.shared import Board, Sound
+
+MOST_FILES = 100
+"""Files of sound that are kept; the oldest go."""
+
+_PROGRESS_EVERY = 0.05
+
+
+def job_folder() -> Path:
+    """Where jobs keep their sound (``SIDECHAIN_JOBS`` overrides the platform's data folder)."""
+    return Path(os.environ.get("SIDECHAIN_JOBS") or Path(platformdirs.user_data_dir("sidechain")) / "jobs")
+
+
+class Control:
+    """A :class:`~realtime.hosting.kinds.JobControl` over board and pipe."""
+
+    def __init__(self, number: int, board: Board, pipe: Connection) -> None:
+        self._number, self._board, self._pipe = number, board, pipe
+        self._said = 0.0
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody wants it to end."""
+        return self._board["cancel"] >= self._number
+
+    def progress(self, share: float, text: str = "") -> None:
+        """Say how far it is; said to the host 20 times a second at most."""
+        now = time.monotonic()
+        self._board["busy_since"] = now
+        if now - self._said >= _PROGRESS_EVERY:
+            self._said = now
+            wire.send(self._pipe, "progress", min(1.0, max(0.0, float(share))), str(text)[:200])
+
+
+def run_job(
+    slot: Slot,
+    sound: Sound,
+    spec: AudioInput,
+    board: Board,
+    pipe: Connection,
+    folder: str,
+    number: int,
+    request: dict[str, str | float],
+) -> None:
+    """Run one job and tell the host how it went."""
+    assert isinstance(slot, JobCaller)
+    control = Control(number, board, pipe)
+    fault = ""
+    board["busy_since"] = time.monotonic()
+    try:
+        heard = snippet(sound, spec)
+        assert heard is not None  # the sound of now is always there
+        place = Path(folder) / f"{slot.identifier}-{time.strftime('%Y%m%d-%H%M%S')}-{number}"
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _tidy(place.parent)
+        results = slot.run_job(request, *heard, control, sound.now(), place)
+        if not control.cancelled:
+            items = [(r.output.identifier, r.time, r.value, r.label) for r in results]
+            for item in items:
+                wire.checked(slot.descriptor, item)
+            for at in range(0, len(items), 16):
+                wire.send(pipe, "results", items[at : at + 16])
+    except (UserError, PluginError) as e:
+        fault = str(e)
+    except wire.Garbage as e:
+        fault = f"plugin '{slot.identifier}' returned {e}"
+    finally:
+        board["busy_since"] = 0.0
+    slot.turn(True)  # a failed job is not held against the next
+    wire.send(pipe, "done", number, fault[: wire.MOST_LABEL])
+
+
+def _tidy(folder: Path) -> None:
+    files = sorted(folder.glob("*.wav"), key=lambda p: p.stat().st_mtime)
+    for path in files[: max(0, len(files) - MOST_FILES + 1)]:
+        path.unlink(missing_ok=True)
