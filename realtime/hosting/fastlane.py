@@ -26,7 +26,7 @@ from realtime.audio.source import Block, Source
 from realtime.audio.tape import Tape
 from realtime.bus import Bus
 from realtime.errors import PluginError, UserError
-from realtime.hosting.frontend import FrontEnd
+from realtime.hosting.frontend import MOST_AHEAD, FrontEnd
 from realtime.hosting.plugin import ENGINE_RATE, TICK
 from realtime.hosting.slot import Result, Slot
 from realtime.transport import Transport
@@ -128,7 +128,7 @@ class FastLane:
         self._map = ChannelMap(self.source.channels, chosen, self._gain_db, self.source.name)
         self._resampler = StreamResampler(self.source.sample_rate, ENGINE_RATE, self._map.channels)
         self._delay = self._resampler.delay
-        self._pending = np.zeros((4 * TICK, self._map.channels), np.float32)
+        self._pending = np.zeros((MOST_AHEAD * TICK, self._map.channels), np.float32)
         self._filled = 0
         self._frontend.restart(-self._delay)
         for slot in self.slots:
@@ -143,7 +143,7 @@ class FastLane:
             Called with the stream seconds done, about once for each; for runs over files.
         """
         reported = 0.0
-        most = max(TICK, self.source.sample_rate // 50)
+        most = max(TICK, self.source.sample_rate // (50 if self.source.live else 8))
         try:
             while not self._stop.is_set():
                 self._obey()
@@ -222,26 +222,40 @@ class FastLane:
             self.late += 1
 
     def _append(self, samples: F32) -> None:
-        """Collect engine samples and process each full tick."""
+        """Collect engine samples and process all full ticks, one after the other."""
         at = 0
+        pending = self._pending
         while at < len(samples):
-            n = min(TICK - self._filled, len(samples) - at)
-            self._pending[self._filled : self._filled + n] = samples[at : at + n]
+            n = min(len(pending) - self._filled, len(samples) - at)
+            pending[self._filled : self._filled + n] = samples[at : at + n]
             self._filled += n
             at += n
-            if self._filled == TICK:
-                self._filled = 0
-                self._tick(self._pending[:TICK])
+            full = self._filled // TICK
+            if full:
+                heard = pending[: full * TICK]
+                self._repair(heard)
+                self._frontend.append(heard)
+                self._filled -= len(heard)
+                pending[: self._filled] = pending[len(heard) : len(heard) + self._filled]
+                for _ in range(full):
+                    self._tick()
 
-    def _tick(self, tick: F32) -> None:
-        peak = float(np.abs(tick).max())
-        if not peak <= LOUDEST:
-            self.repaired += 1
-            np.nan_to_num(tick, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-            np.clip(tick, -LOUDEST, LOUDEST, out=tick)
-        elif peak < SILENCE:
-            tick[:] = 0.0
-        self._frontend.push(tick)
+    def _repair(self, heard: F32) -> None:
+        """Make whole ticks of sound harmless, each by itself."""
+        peaks = np.maximum.reduce(np.abs(heard).reshape(len(heard) // TICK, -1), axis=1).tolist()
+        for i, peak in enumerate(peaks):
+            if SILENCE <= peak <= LOUDEST:
+                continue
+            tick = heard[i * TICK : (i + 1) * TICK]
+            if peak < SILENCE:
+                tick[:] = 0.0
+            else:
+                self.repaired += 1
+                np.nan_to_num(tick, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+                np.clip(tick, -LOUDEST, LOUDEST, out=tick)
+
+    def _tick(self) -> None:
+        self._frontend.step()
         self.ticks += 1
         self.now = self._base / ENGINE_RATE + self.ticks * TICK_SECONDS
         now = self.now

@@ -1,10 +1,10 @@
 """The shared front end: every rate, window and spectrum that plugins ask for is made once.
 
-The fast lane appends sound in whole ticks (240 frames at 48 kHz) and then steps through them one by one. The front
-end keeps one stream of samples per (rate, channels) and one node per spectral spec; plugins read them through feeds,
-each at its own hop. What has been appended is resampled and transformed when somebody first asks for it, together
-with all that lies ready, so that a file costs less than live sound; the results are the same to the last bit, and no
-feed gets anything before its tick has come.
+The fast lane appends sound in whole ticks (240 frames at 48 kHz) and then steps through them one by one. The
+front end keeps one stream of samples per (rate, channels) and one node per spectral spec; plugins read them through
+feeds, each at its own hop. What has been appended is resampled and transformed when somebody first asks for it,
+together with all that lies ready, so that a file costs less than live sound; the results are the same to the last
+bit, and no feed gets anything before its tick has come.
 """
 
 from __future__ import annotations
@@ -141,7 +141,7 @@ class SpectralNode:
         return self._layers.setdefault(spec, MelLayer(spec)) if isinstance(spec, LogMelSpec) else None
 
     def frame(self, number: int, layer: MelLayer | None) -> F32:
-        """Frame `number` (from 1), magnitudes or log-mel, read-only; computed with those after it that lie ready."""
+        """Frame `number` (from 1), magnitudes or log-mel; computed with those after it that lie ready."""
         at = number - self._first
         if not 0 <= at < len(self._frames):
             self._compute(number)

@@ -28,7 +28,7 @@ class Line:
         self.written = 0
         self._channels = channels
         self._room = room
-        self._kept = 0
+        self._kept = self._end = 0
         self._take(np.zeros((channels, 2 * room), np.float32), 0)
         self.reserve(1)
 
