@@ -100,7 +100,7 @@ def test_reset_equals_a_new_instance_and_instances_share_nothing(tmp_path: Path)
     [
         ('file = "model.onnx"', 'file = "../model.onnx"', "outside the bundle"),
         ('file = "model.onnx"', 'file = "weights.onnx"', "'weights.onnx' is missing"),
-        ('file = "model.onnx"', 'file = "model.pkl"', "not an .onnx"),
+        ('file = "model.onnx"', 'file = "model.pkl"', "pickles can run any program and are never read"),
         ("hop = 240", "hop = 250", "hop 250 at 24000 Hz is not a whole number of 5 ms ticks"),
         ("hop = 240", "hopp = 240", "unknown key 'input.hopp'; did you mean 'hop'"),
         ('identifier = "mean"', 'identifier = "Mean!"', "only a-z"),

@@ -1,0 +1,1 @@
+"""Parts of a bundle: manifest, files, front end, model, outputs; ``hosting/bundle.py`` puts it together."""
