@@ -135,5 +135,5 @@ def test_a_model_that_does_not_fit_is_one_clear_line(tmp_path: Path, old: str, n
 def test_a_file_that_is_no_model_is_refused(tmp_path: Path) -> None:
     bundle(tmp_path)
     (tmp_path / "model.onnx").write_bytes(b"\x80\x04 not a model")
-    with pytest.raises(UserError, match="bundle 'mean': the model cannot be loaded"):
+    with pytest.raises(UserError, match="is a pickle, which can run any program and is never read"):
         prepared(tmp_path)

@@ -113,13 +113,8 @@ def open_archive(path: Path) -> zipfile.ZipFile:
     UserError
         Not a zip file, too many members, members that unpack to too much, or names that lead elsewhere.
     """
+    refuse_pickle(path)
     try:
-        with path.open("rb") as f:
-            pickled = f.read(1) == b"\x80"
-        if pickled:
-            raise UserError(
-                f"{path}: is a pickle, which can run any program and is never read; export the network"
-            )
         archive = zipfile.ZipFile(path)
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as e:
         raise UserError(f"{path}: not a torch archive; save it with torch.export.save or torch.jit.save") from e
@@ -129,6 +124,17 @@ def open_archive(path: Path) -> zipfile.ZipFile:
         archive.close()
         raise
     return archive
+
+
+def refuse_pickle(path: Path) -> None:
+    """Raise ``UserError`` if a file begins as pickles do, or cannot be read."""
+    try:
+        with path.open("rb") as f:
+            pickled = f.read(1) == b"\x80"
+    except OSError as e:
+        raise UserError(f"{path}: cannot be read ({e.strerror})") from e
+    if pickled:
+        raise UserError(f"{path}: is a pickle, which can run any program and is never read; export the network")
 
 
 def _check(path: Path, archive: zipfile.ZipFile) -> None:

@@ -75,6 +75,7 @@ def inspect(folder: Path, path: Path, supplied: frozenset[str] = frozenset()) ->
         Not ONNX, operators that onnxruntime does not have, tensors that do not fit their bytes or are too large,
         external data outside the bundle or missing.
     """
+    files.refuse_pickle(path)
     try:
         with path.open("rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as m, memoryview(m) as view:
             found = _model(view)

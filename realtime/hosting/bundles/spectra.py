@@ -148,7 +148,9 @@ def mel_bank(section: InputSection) -> F32:
     points = np.linspace(to_mel(section.lowest, r.mel), to_mel(section.highest, r.mel), section.bands + 2)
     bins = np.arange(section.transform // 2 + 1) * (section.sample_rate / section.transform)
     edges = to_hz(points, r.mel)
-    places, sides = (to_mel(bins, r.mel), points) if r.triangles == "mel" else (bins, edges)
+    places, sides = (
+        (to_mel(np.asarray(bins, np.float64), r.mel), points) if r.triangles == "mel" else (bins, edges)
+    )
     rise = (places[:, None] - sides[:-2]) / (sides[1:-1] - sides[:-2])
     fall = (sides[2:] - places[:, None]) / (sides[2:] - sides[1:-1])
     bank = np.maximum(0.0, np.minimum(rise, fall))
