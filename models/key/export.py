@@ -1,0 +1,63 @@
+"""The key network as ONNX: one frame and the states in, probabilities and the new states out.
+
+python -m models.key.export OUT.onnx final.pt
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from models.key.features import SEMITONES
+from models.key.network import KeyNet
+from models.training import loop
+from models.training.export import export_onnx, parity
+
+OUTPUTS = ["chord", "key"]
+STATES = ["short", "long"]
+PARITY = 1e-4
+
+
+class Step(nn.Module):
+    """One frame: ``frame (batch, 72)`` and the states ``(lengths, batch, size)``."""
+
+    def __init__(self, net: KeyNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, frame: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        answers, following = self.net(frame[None], (states[0], states[1]))
+        return answers.chord[0].softmax(-1), answers.key[0].softmax(-1), *following
+
+
+def export(net: KeyNet, path: Path) -> float:
+    """Write `path`; returns the largest difference from torch; raises ``RuntimeError`` if it exceeds 1e-4."""
+    step = Step(net.eval()).eval()
+    states = dict(zip(STATES, net.initial(3)))
+    inputs = {"frame": torch.rand(3, SEMITONES), **states}
+    following = [f"{n}_next" for n in STATES]
+    axes = {"frame": 0, **dict.fromkeys(OUTPUTS, 0), **dict.fromkeys([*STATES, *following], 1)}
+    export_onnx(step, inputs, OUTPUTS + following, axes, path)
+    noisy = {k: v + 0.3 * torch.rand_like(v) for k, v in inputs.items()}
+    difference = parity(step, noisy, path)
+    if difference > PARITY:
+        raise RuntimeError(f"{path}: ONNX differs from torch by {difference:.2g}")
+    return difference
+
+
+def main() -> None:
+    """Export from the command line."""
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("out", type=Path)
+    ap.add_argument("checkpoint", type=Path)
+    a = ap.parse_args()
+    net = KeyNet()
+    net.load_state_dict(loop.load(a.checkpoint)["mean"])
+    print(f"largest difference from torch {export(net, a.out):.2g}")
+
+
+if __name__ == "__main__":
+    main()

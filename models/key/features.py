@@ -1,0 +1,127 @@
+"""What the key network hears: how strongly each semitone sounds, on the tuning that the music itself keeps.
+
+Two right-aligned spectra of the same instant: a long one (0.68 s) tells bass notes apart, a shorter one (0.34 s)
+everything above. Tuning is the phase of the mean of ``exp(2 pi i d)``, where ``d`` is how far the spectral peaks
+of the last ten seconds lie off the semitones of A = 440 Hz. Each semitone is then weighed against its
+neighbourhood, which takes drums and noise away (spectral whitening, as in Mauch & Dixon, "Approximate note
+transcription for the improved identification of difficult chords", 2010).
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+
+from realtime.hosting.plugin import AudioInput
+
+F32 = npt.NDArray[np.float32]
+
+RATE, HOP = 24_000, 2400
+LONG, SHORT = 16_384, 8192
+INPUT = AudioInput(RATE, 1, HOP, LONG)
+FPS = RATE / HOP
+LOWEST, OCTAVES = 24, 6
+SEMITONES = 12 * OCTAVES
+SPLIT = 57
+"""MIDI number from which the shorter spectrum is read."""
+
+_STEP = 0.1
+_REACH = 0.6
+_OFFSETS = np.round(np.arange(-_REACH, _REACH + 1e-6, _STEP), 3)
+_SPREAD = 0.28
+_KEEP = math.exp(-1 / (FPS * 10.0))
+_WHITE = 9
+_GAMMA = 3e3
+
+
+def _bank(window: int, low: int, high: int, offset: float) -> F32:
+    """Gaussian weights around each semitone, shape ``(bins, high - low)``, at least a bin wide."""
+    bins = np.arange(1, int(2200 / (RATE / window)))
+    frequency = bins * RATE / window
+    midi = 69 + 12 * np.log2(frequency / 440)
+    centre = np.arange(low, high) + offset
+    bin_width = 12 / math.log(2) * (RATE / window) / (440 * 2 ** ((centre - 69) / 12))
+    spread = np.maximum(_SPREAD, 0.5 * bin_width)
+    weights = np.exp(-0.5 * ((midi[:, None] - centre) / spread) ** 2)
+    weights[weights < 1e-3] = 0
+    weights /= weights.sum(axis=0)
+    return np.concatenate([np.zeros((1, high - low)), weights]).astype(np.float32)
+
+
+class Salience:
+    """Blocks of sound in, semitones out; keeps the tuning between calls."""
+
+    def __init__(self) -> None:
+        cut = SPLIT - LOWEST
+        self._banks = [
+            (_bank(LONG, LOWEST, SPLIT, o), _bank(SHORT, SPLIT, LOWEST + SEMITONES, o)) for o in _OFFSETS.tolist()
+        ]
+        self._bins = len(self._banks[0][0]), len(self._banks[0][1])
+        self._hann = [self._window(n) for n in (LONG, SHORT)]
+        self._cut = cut
+        self._kernel = np.ones(2 * _WHITE + 1, np.float32)
+        self._count = np.convolve(np.ones(SEMITONES, np.float32), self._kernel, "same")
+        self._first = math.ceil(180 / (RATE / SHORT))
+        self._out = np.zeros(SEMITONES, np.float32)
+        self.reset()
+
+    @staticmethod
+    def _window(size: int) -> F32:
+        hann = np.hanning(size + 1)[:-1]
+        return (hann / (hann.sum() / 2)).astype(np.float32)
+
+    def reset(self) -> None:
+        """Forget the tuning."""
+        self._phase = 0j
+        self.tuning = 0.0
+
+    def frame(self, block: F32) -> F32:
+        """Whitened strength of each semitone from C1, shape (72,), zero or more.
+
+        Parameters
+        ----------
+        block : ndarray of float32, shape (16384,)
+            The newest sound at 24 kHz, right-aligned.
+        """
+        low = np.abs(np.fft.rfft(block * self._hann[0])[: self._bins[0]])
+        high = np.abs(np.fft.rfft(block[-SHORT:] * self._hann[1])[: self._bins[1]])
+        self._tune(high)
+        banks = self._banks[round((self.tuning + _REACH) / _STEP)]
+        out = self._out
+        np.matmul(low, banks[0], out=out[: self._cut])
+        np.matmul(high, banks[1], out=out[self._cut :])
+        out *= np.float32(_GAMMA)
+        np.log1p(out, out=out)
+        around = np.convolve(out, self._kernel, "same") / self._count
+        np.maximum(out - around, 0, out=out)
+        return out
+
+    def _tune(self, spectrum: F32) -> None:
+        """Take the spectral peaks of this hop into the mean."""
+        s = spectrum[self._first - 1 :]
+        middle, before, after = s[1:-1], s[:-2], s[2:]
+        peak = np.flatnonzero((middle > before) & (middle >= after) & (middle > 1e-5))
+        if len(peak):
+            a, b, c = (np.log(v[peak] + 1e-9) for v in (before, middle, after))
+            place = peak + self._first + 0.5 * (a - c) / np.minimum(a - 2 * b + c, -1e-6)
+            weight = np.sqrt(middle[peak])
+            off = 12 * np.log2(place * (RATE / SHORT / 440.0))
+            self._phase = _KEEP * self._phase + complex(
+                np.dot(weight, np.exp(2j * np.pi * off)) / (weight.sum() + 1e-9)
+            )
+        if abs(self._phase) < 0.3:
+            return
+        found = math.atan2(self._phase.imag, self._phase.real) / (2 * math.pi)
+        near = min((found - 1, found, found + 1), key=lambda v: abs(v - self.tuning))
+        self.tuning = near if abs(near) < _REACH else found  # stay on a semitone's side while that is possible
+
+    def clip(self, samples: F32) -> F32:
+        """All frames of a recording as the live plugin would see them, shape ``(n // 2400, 72)``."""
+        self.reset()
+        padded = np.concatenate([np.zeros(LONG - HOP, np.float32), np.asarray(samples, np.float32)])
+        out = np.empty((len(samples) // HOP, SEMITONES), np.float32)
+        for k in range(len(out)):
+            out[k] = self.frame(padded[k * HOP : k * HOP + LONG])
+        return out

@@ -1,0 +1,1 @@
+"""Structure: energy, sections, build-ups, drops."""

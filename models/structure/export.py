@@ -1,0 +1,62 @@
+"""The structure network as ONNX: one step and the states in, probabilities and the new states out.
+
+python -m models.structure.export OUT.onnx final.pt
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from models.structure.features import SIZE
+from models.structure.network import StructureNet
+from models.training import loop
+from models.training.export import export_onnx, parity
+
+OUTPUTS = ["state", "event"]
+STATES = ["means", "core"]
+PARITY = 1e-4
+
+
+class Step(nn.Module):
+    """One step: ``frame (batch, 31)``, ``means (5, batch, 31)``, ``core (1, batch, 64)``."""
+
+    def __init__(self, net: StructureNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, frame: Tensor, means: Tensor, core: Tensor) -> tuple[Tensor, ...]:
+        answers, following = self.net(frame[None], (means, core))
+        return answers.state[0].softmax(-1), answers.event[0].sigmoid(), *following
+
+
+def export(net: StructureNet, path: Path) -> float:
+    """Write `path`; returns the largest difference from torch; raises ``RuntimeError`` if it exceeds 1e-4."""
+    step = Step(net.eval()).eval()
+    inputs = {"frame": torch.rand(3, SIZE), **dict(zip(STATES, net.initial(3)))}
+    following = [f"{n}_next" for n in STATES]
+    axes = {"frame": 0, **dict.fromkeys(OUTPUTS, 0), **dict.fromkeys([*STATES, *following], 1)}
+    export_onnx(step, inputs, OUTPUTS + following, axes, path)
+    noisy = {k: v + 0.3 * torch.rand_like(v) for k, v in inputs.items()}
+    difference = parity(step, noisy, path)
+    if difference > PARITY:
+        raise RuntimeError(f"{path}: ONNX differs from torch by {difference:.2g}")
+    return difference
+
+
+def main() -> None:
+    """Export from the command line."""
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("out", type=Path)
+    ap.add_argument("checkpoint", type=Path)
+    a = ap.parse_args()
+    net = StructureNet()
+    net.load_state_dict(loop.load(a.checkpoint)["mean"])
+    print(f"largest difference from torch {export(net, a.out):.2g}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""What the structure network hears, ten times a second: colour and attacks of the last tenth of a second.
+
+From the log-mel frames of the tags (``models.tags.features``): the mean of every four bands, the mean rise of
+every eight, and a constant one, whose leaky mean tells how much has been heard.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from models.tags.features import BANDS, FRAMES
+
+F32 = npt.NDArray[np.float32]
+
+COLOURS, ATTACKS = BANDS // 4, BANDS // 8
+SIZE = COLOURS + ATTACKS + 1
+
+
+def condense(frames: F32, before: F32) -> F32:
+    """Features of steps of four frames.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (4 * steps, 80)
+    before : ndarray, shape (80,)
+        The frame before them.
+
+    Returns
+    -------
+    ndarray of float32, shape (steps, 31)
+    """
+    steps = len(frames) // FRAMES
+    frames = np.asarray(frames[: steps * FRAMES], np.float32)
+    rise = np.maximum(np.diff(frames, axis=0, prepend=before[None]), 0)
+    out = np.ones((steps, SIZE), np.float32)
+    out[:, :COLOURS] = frames.reshape(steps, FRAMES, COLOURS, -1).mean(axis=(1, 3))
+    out[:, COLOURS:-1] = 4 * rise.reshape(steps, FRAMES, ATTACKS, -1).mean(axis=(1, 3))
+    return out

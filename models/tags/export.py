@@ -1,0 +1,62 @@
+"""The tag network as ONNX: four frames and the states in, probabilities, embedding and the new states out.
+
+python -m models.tags.export OUT.onnx final.pt
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from models.tags.features import BANDS, FRAMES
+from models.tags.network import TagNet
+from models.training import loop
+from models.training.export import export_onnx, parity
+
+OUTPUTS = ["tags", "embedding"]
+STATES = ["past", "core"]
+PARITY = 1e-4
+
+
+class Step(nn.Module):
+    """One step: ``frame (batch, 4, 80)``, ``past (1, batch, 4, 80)``, ``core (1, batch, 96)``."""
+
+    def __init__(self, net: TagNet) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, frame: Tensor, past: Tensor, core: Tensor) -> tuple[Tensor, ...]:
+        logits, embedding, following = self.net(frame[None], (past, core))
+        return logits[0].sigmoid(), embedding[0], *following
+
+
+def export(net: TagNet, path: Path) -> float:
+    """Write `path`; returns the largest difference from torch; raises ``RuntimeError`` if it exceeds 1e-4."""
+    step = Step(net.eval()).eval()
+    inputs = {"frame": 3 * torch.rand(3, FRAMES, BANDS), **dict(zip(STATES, net.initial(3)))}
+    following = [f"{n}_next" for n in STATES]
+    axes = {"frame": 0, **dict.fromkeys(OUTPUTS, 0), **dict.fromkeys([*STATES, *following], 1)}
+    export_onnx(step, inputs, OUTPUTS + following, axes, path)
+    noisy = {k: v + 0.3 * torch.rand_like(v) for k, v in inputs.items()}
+    difference = parity(step, noisy, path)
+    if difference > PARITY:
+        raise RuntimeError(f"{path}: ONNX differs from torch by {difference:.2g}")
+    return difference
+
+
+def main() -> None:
+    """Export from the command line."""
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("out", type=Path)
+    ap.add_argument("checkpoint", type=Path)
+    a = ap.parse_args()
+    net = TagNet()
+    net.load_state_dict(loop.load(a.checkpoint)["mean"])
+    print(f"largest difference from torch {export(net, a.out):.2g}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,63 @@
+"""What the tag and structure networks hear: log-mel frames of 25 ms, four at once, ten times a second.
+
+Taking four frames in one call costs a fraction of four calls. The same class serves the live plugins and the
+training caches.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
+
+from realtime.hosting.plugin import AudioInput
+from realtime.hosting.spectral import LogMelSpec, mel_filterbank
+
+F32 = npt.NDArray[np.float32]
+
+SPEC = LogMelSpec(24_000, 600, 1024, 80, 30.0, 11_000.0, 1e5)
+FRAMES = 4
+HOP = FRAMES * SPEC.hop
+INPUT = AudioInput(SPEC.sample_rate, 1, HOP, SPEC.window + HOP - SPEC.hop)
+BANDS = SPEC.bands
+
+
+class Frames:
+    """A block of 2824 samples in, four frames out. Not shared between threads (it owns its work arrays)."""
+
+    def __init__(self) -> None:
+        bank = mel_filterbank(SPEC)
+        self._bins = int(np.flatnonzero(bank.any(axis=1))[-1]) + 1
+        self._bank = np.ascontiguousarray(bank[: self._bins]) * np.float32(SPEC.gamma)
+        hann = np.hanning(SPEC.window + 1)[:-1]
+        self._hann = (hann / (hann.sum() / 2)).astype(np.float32)
+        self._work = np.empty((FRAMES, SPEC.window), np.float32)
+        self._out = np.empty((FRAMES, BANDS), np.float32)
+
+    def frames(self, block: F32) -> F32:
+        """``log10(1 + 1e5 * magnitude)`` of 80 mel bands.
+
+        Parameters
+        ----------
+        block : ndarray of float32, shape (2824,)
+            The newest sound at 24 kHz, right-aligned.
+
+        Returns
+        -------
+        ndarray of float32, shape (4, 80)
+            Oldest first; overwritten by the next call.
+        """
+        np.multiply(sliding_window_view(block, SPEC.window)[:: SPEC.hop], self._hann, out=self._work)
+        magnitudes = np.abs(np.fft.rfft(self._work)[:, : self._bins])
+        np.matmul(magnitudes, self._bank, out=self._out)
+        np.log1p(self._out, out=self._out)
+        self._out *= np.float32(1 / np.log(10.0))
+        return self._out
+
+    def clip(self, samples: F32) -> F32:
+        """All frames of a recording as the live plugin would see them, shape ``(n // 2400 * 4, 80)``."""
+        padded = np.concatenate([np.zeros(INPUT.length - HOP, np.float32), np.asarray(samples, np.float32)])
+        out = np.empty((len(samples) // HOP, FRAMES, BANDS), np.float32)
+        for k in range(len(out)):
+            out[k] = self.frames(padded[k * HOP : k * HOP + INPUT.length])
+        return out.reshape(-1, BANDS)
