@@ -19,11 +19,14 @@ from pydantic import ValidationError
 from realtime import preset as presets
 from realtime.errors import UserError
 from realtime.hosting import registry
+from realtime.hosting.slow.slot import SlowSlot
 from realtime.outputs.registry import check_all, create
 from realtime.switching import switch
 
 if TYPE_CHECKING:
     from realtime.engine import Engine
+
+_MOST_REQUEST = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class Commands:
             "plugin.enable": Command({"plugin": str, "on": bool}, self._plugin_enable),
             "plugin.set": Command({"plugin": str, "parameter": str, "value": object}, self._plugin_set),
             "plugin.describe": Command({}, lambda: [asdict(s.descriptor) for s in self._engine.slots]),
+            "job.start": Command({"plugin": str, "request": dict}, self._job_start, optional=("request",)),
+            "job.cancel": Command({"plugin": str}, lambda plugin: self._job(plugin).cancel_job()),
             "output.add": Command({"settings": dict}, self._output_add),
             "output.remove": Command({"name": str}, lambda name: self._engine.runner.remove(name)),
             "output.offset": Command({"name": str, "ms": float}, self._output_offset),
@@ -131,8 +136,36 @@ class Commands:
         self._engine.on_lane(lambda: slot.turn(on))
         self._engine.preset.plugins[slot.key].enabled = on
 
-    def _plugin_set(self, plugin: str, parameter: str, value: Any) -> float:
+    def _job(self, plugin: str) -> SlowSlot:
         slot = self._slot(plugin)
+        if not isinstance(slot, SlowSlot) or slot.descriptor.kind != "job":
+            raise UserError(f"plugin '{plugin}' is not a job; it is of kind {slot.descriptor.kind}")
+        return slot
+
+    def _job_start(self, plugin: str, request: dict[str, Any] | None = None) -> int:
+        """Begin a job with what was asked for and what the host knows of the moment; returns its number."""
+        slot, given = self._job(plugin), dict(request or {})
+        if not all(isinstance(v, (str, int, float)) for v in given.values()) or len(str(given)) > _MOST_REQUEST:
+            raise UserError(f"job.start: a request holds texts and numbers, {_MOST_REQUEST} characters in all")
+        tempo, key = self._engine.transport.timeline.tempo, self._engine.bus.value("key.key")
+        if tempo > 0:
+            given.setdefault("bpm", float(tempo))
+        if key is not None and key.label:
+            given.setdefault("key", key.label)
+        return slot.start_job(given)
+
+    def _plugin_set(self, plugin: str, parameter: str, value: Any) -> float | str:
+        slot = self._slot(plugin)
+        text = slot.descriptor.text(parameter)
+        if text is not None:
+            words = registry.check_text(slot.descriptor, parameter, value)
+            if not text.live:
+                raise UserError(
+                    f"plugin '{plugin}': '{parameter}' takes effect at the next start only; set it in the preset"
+                )
+            self._engine.on_lane(lambda: slot.set_text(parameter, words))
+            self._engine.preset.plugins[slot.key].keep(parameter, words)
+            return words
         checked = registry.check(slot.descriptor, parameter, value)
         declared = slot.descriptor.parameter(parameter)
         if not declared.live:

@@ -22,12 +22,15 @@ from realtime.commands import Commands
 from realtime.errors import DeviceLost, UserError
 from realtime.hosting.fastlane import FastLane
 from realtime.hosting.plugin import ENGINE_RATE, PluginFactory
+from realtime.hosting.slow.slot import SlowSlot
+from realtime.hosting.slowlane import SlowLane
 from realtime.outputs.precise import FASTLANE_PRIORITY, ask_for_priority
 from realtime.outputs.registry import check_all, create
 from realtime.outputs.routing import Routing
 from realtime.outputs.runner import Runner
+from realtime.playing import Playing, next_downbeat
 from realtime.preset import Preset
-from realtime.switching import make_slots, make_transports
+from realtime.switching import bind, make_slots, make_transports, split
 from realtime.transport import Transport
 
 _HEALTH_EVERY = 0.25
@@ -86,9 +89,10 @@ class Engine:
         self.plugins = plugins
         self.slots = make_slots(preset, plugins)
         self.transports, self.main = make_transports(preset, self.slots)
+        self.slow = SlowLane(self.bus, heard=self._heard)
         self.lane = FastLane(
             source,
-            self.slots,
+            split(self.slots)[0],
             self.transports,
             self.main,
             self.bus,
@@ -97,6 +101,7 @@ class Engine:
             gain_db=preset.input.gain_db,
             heartbeat=heartbeat,
         )
+        self.playing = Playing(lambda: next_downbeat(self), self.lane.say)
         self.commands = Commands(self)
         self._events = self.bus.reader()
         self._started = 0.0
@@ -117,11 +122,14 @@ class Engine:
     def open(self) -> None:
         """Prepare plugins, open the source and the outputs. Raises ``UserError`` and leaves nothing open."""
         try:
+            bind(self.slots, self)
             for slot in self.slots:
                 slot.prepare()
             if self._wanted:
                 for settings in check_all(self.preset.outputs, f"preset {self.preset.name}"):
                     self.runner.add(create(settings, self))
+            if split(self.slots)[1]:
+                self.lane.side = self.slow
             self.lane.open()
             if self._record:
                 self.lane.tape = self.lane.begin_tape(Path(self._record))
@@ -143,6 +151,16 @@ class Engine:
         self._health = threading.Thread(target=self._watch, name="health")
         self._thread.start()
         self._health.start()
+        self.use_slow()
+
+    def use_slow(self) -> None:
+        """Have the slow lane run by the slots as they are; it is there only if there are any for it."""
+        slow = split(self.slots)[1]
+        if slow and self.lane.side is None:
+            self.on_lane(lambda: self.lane.attach(self.slow))
+        self.slow.replace(slow)
+        if slow:
+            self.slow.start()
 
     def run_offline(self, progress: Callable[[float], None] | None = None) -> None:
         """Open everything and process the whole source in the calling thread, as fast as it goes.
@@ -153,6 +171,10 @@ class Engine:
             Called now and then with the stream seconds done.
         """
         self._wanted = False
+        self.slots = make_slots(self.preset, self.plugins, inline=True)
+        self.lane.slots = [s for s in self.slots if s.descriptor.kind != "job"]
+        if any(s.descriptor.kind == "event" for s in self.slots):
+            self.lane.side = self.slow
         self.open()
         self.lane.run(progress)
 
@@ -252,6 +274,7 @@ class Engine:
             },
             "transport": {"source": self.main, **self.transport.describe()},
             "plugins": [s.status() for s in self.slots],
+            "slow": self.slow.status(),
             "outputs": self.runner.status(),
             "recording": tape.status() if tape is not None else None,
             "rules": self.routing.rules.status(),
@@ -292,9 +315,18 @@ class Engine:
             put("host.latency_ms", at, 1000 * self.source.latency)
             for slot in self.slots:
                 put(f"cost.{slot.identifier}", at, 1000 * slot.cost.percentiles()[1])
+            for name, value in self.slow.values().items():
+                put(name, at, value)
+
+    def _heard(self, slot: SlowSlot, path: str) -> None:
+        """A job has made sound."""
+        if slot.to:
+            self.playing.play(slot.to, path)
 
     def _release(self) -> None:
         self.runner.stop()
+        self.slow.stop()
+        self.playing.stop()
         if self.lane.tape is not None:
             self.lane.tape.stop()
 

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from realtime.errors import UserError
 from realtime.hosting import registry
-from realtime.hosting.plugin import Descriptor, PluginFactory
+from realtime.hosting.kindslots import CombineSlot, InsertSlot, make_slot
+from realtime.hosting.plugin import AudioInput, PluginFactory
 from realtime.hosting.slot import Slot
+from realtime.hosting.slow.inline import InlineEvents
+from realtime.hosting.slow.shared import LONGEST
+from realtime.hosting.slow.slot import SlowSlot
 from realtime.outputs.registry import check_all, create
 from realtime.outputs.routing import Routing
-from realtime.preset import Preset
+from realtime.preset import PluginSettings, Preset
 from realtime.transport import Transport
 
 if TYPE_CHECKING:
@@ -23,28 +27,89 @@ NO_CLOCK = "transport"
 
 
 def make_slots(
-    preset: Preset, plugins: Mapping[str, PluginFactory] | None = None, present: Mapping[str, Slot] | None = None
+    preset: Preset,
+    plugins: Mapping[str, PluginFactory] | None = None,
+    present: Mapping[str, Slot] | None = None,
+    inline: bool = False,
 ) -> list[Slot]:
-    """The preset's plugins as slots; those of `present` that only differ in live parameters are kept.
+    """The preset's plugins as slots; those of `present` that only differ in what acts live are kept.
+
+    Parameters
+    ----------
+    inline : bool
+        For a run over a file: plugins of the slow lane run in the caller's process, every window in order.
 
     Raises
     ------
     UserError
-        Unknown plugin or parameter, value out of range, or a plugin of the slow lane.
+        Unknown plugin or parameter, value out of range, or what a plugin asks for cannot be given.
     """
     slots = []
     for name, settings in preset.plugins.items():
-        factory = plugins[name] if plugins is not None and name in plugins else registry.find(name)
-        if factory.descriptor.lane != "fast":
-            raise UserError(f"plugin '{name}' runs in the slow lane, which this version does not have")
-        parameters = registry.resolve(factory.descriptor, settings.parameters)
-        slot = (present or {}).get(factory.descriptor.identifier)
-        if slot is None or not _same_at_start(factory.descriptor, slot.parameters, parameters):
-            slot = Slot(factory, parameters)
+        brought = plugins is not None and name in plugins
+        factory = plugins[name] if plugins is not None and brought else registry.find(name)
+        d = factory.descriptor
+        parameters = registry.resolve(d, settings.parameters)
+        texts = registry.resolve_texts(d, settings.parameters)
+        slot = (present or {}).get(d.identifier)
+        if slot is None or not _same_at_start(slot, parameters, texts, settings):
+            slot = _make(factory, parameters, texts, settings, brought, inline)
             slot.enabled = settings.enabled
         slot.key = name
         slots.append(slot)
-    return slots
+    return sorted(slots, key=lambda s: s.descriptor.kind == "combine")  # what reads the others' results runs last
+
+
+def _make(
+    factory: PluginFactory,
+    parameters: dict[str, float],
+    texts: dict[str, str],
+    settings: PluginSettings,
+    brought: bool,
+    inline: bool,
+) -> Slot:
+    d, sources = factory.descriptor, tuple(settings.sources)
+    if settings.to and d.kind not in ("insert", "job"):
+        raise UserError(f"plugin '{d.identifier}': 'to' is for inserts and jobs; this is of kind {d.kind}")
+    if sources and d.kind not in ("event", "combine"):
+        raise UserError(f"plugin '{d.identifier}': 'sources' is for event and combine; this is of kind {d.kind}")
+    if d.lane == "slow":
+        length = d.input.length if isinstance(d.input, AudioInput) else d.input.window
+        if length > LONGEST * d.input.sample_rate:
+            raise UserError(f"plugin '{d.identifier}' asks for more than {LONGEST:g} s of sound at a time")
+        if any(o.kind == "observation" for o in d.outputs):
+            raise UserError(
+                f"plugin '{d.identifier}' is in the slow lane, but a clock can only follow the fast one"
+            )
+    slot: Slot
+    if d.lane == "slow" and not inline:
+        slot = SlowSlot(factory, parameters, texts, sources, brought)
+    elif d.kind == "event":
+        slot = InlineEvents(factory, parameters, texts)
+        slot.sources = sources or d.sources
+    else:
+        slot = make_slot(factory, parameters, texts, sources)
+    if isinstance(slot, (SlowSlot, InsertSlot)):
+        slot.to = settings.to
+    if isinstance(slot, InsertSlot):
+        slot.offline = inline
+    return slot
+
+
+def split(slots: Sequence[Slot]) -> tuple[list[Slot], list[SlowSlot]]:
+    """Slots of the fast lane, and of the slow one."""
+    return [s for s in slots if not isinstance(s, SlowSlot)], [s for s in slots if isinstance(s, SlowSlot)]
+
+
+def bind(slots: Sequence[Slot], engine: Engine) -> None:
+    """Give slots that read others' results the bus, and those that look for sound themselves the sound."""
+    for slot in slots:
+        if isinstance(slot, CombineSlot):
+            slot.attach(engine.bus)
+        elif isinstance(slot, InlineEvents):
+            slot.attach(engine.bus, engine.slow)
+        elif isinstance(slot, InsertSlot):
+            slot.say = engine.lane.say
 
 
 def make_transports(
@@ -85,6 +150,7 @@ def switch(engine: Engine, preset: Preset) -> None:
     slots = make_slots(preset, engine.plugins, present)
     transports, main = make_transports(preset, slots, engine.transports, engine.main)
     fresh = [s for s in slots if present.get(s.identifier) is not s]
+    bind(fresh, engine)
     try:
         for slot in fresh:
             slot.prepare()
@@ -93,6 +159,7 @@ def switch(engine: Engine, preset: Preset) -> None:
             slot.close()
         raise
     engine.on_lane(lambda: _swap(engine, preset, slots, transports, main))
+    engine.use_slow()
     runner = engine.runner
     engine.routing = routing
     runner.reroute(routing, preset.transport)
@@ -116,22 +183,35 @@ def switch(engine: Engine, preset: Preset) -> None:
 def _swap(engine: Engine, preset: Preset, slots: list[Slot], transports: dict[str, Transport], main: str) -> None:
     """The part that runs on the lane's thread, between two blocks."""
     gone = [s for s in engine.slots if s not in slots]
-    engine.lane.replace(slots, transports, main)
+    engine.lane.replace(split(slots)[0], transports, main)
     for slot in slots:
         settings = preset.plugins[slot.key]
         for name, value in registry.resolve(slot.descriptor, settings.parameters).items():
             if slot.parameters.get(name) != value:
                 slot.set(name, value)
+        for name, text in registry.resolve_texts(slot.descriptor, settings.parameters).items():
+            if slot.texts.get(name) != text:
+                slot.set_text(name, text)
         slot.turn(settings.enabled)
     for slot in gone:
         slot.close()
         engine.bus.drop(slot.identifier)
+        engine.bus.drop(f"host.slow.{slot.identifier}")
     engine.slots, engine.transports, engine.main = slots, transports, main
     for transport in transports.values():
         transport.configure(preset.transport)
     engine.preset = preset
 
 
-def _same_at_start(descriptor: Descriptor, old: Mapping[str, float], new: Mapping[str, float]) -> bool:
-    """Whether two sets of parameters differ in live ones only."""
-    return all(p.live or old.get(p.identifier) == new.get(p.identifier) for p in descriptor.parameters)
+def _same_at_start(
+    slot: Slot, parameters: Mapping[str, float], texts: Mapping[str, str], settings: PluginSettings
+) -> bool:
+    """Whether a slot differs from what is wanted in what acts live only."""
+    d = slot.descriptor
+    if settings.to != getattr(slot, "to", ""):
+        return False
+    if tuple(settings.sources or d.sources) != tuple(getattr(slot, "sources", d.sources)):
+        return False
+    same = [p.live or slot.parameters.get(p.identifier) == parameters.get(p.identifier) for p in d.parameters]
+    same += [t.live or slot.texts.get(t.identifier) == texts.get(t.identifier) for t in d.texts]
+    return all(same)

@@ -29,6 +29,7 @@ from realtime.errors import PluginError, UserError
 from realtime.hosting.frontend import MOST_AHEAD, FrontEnd
 from realtime.hosting.plugin import ENGINE_RATE, TICK
 from realtime.hosting.slot import Result, Slot
+from realtime.hosting.slowlane import SlowLane
 from realtime.transport import Transport
 
 F32 = npt.NDArray[np.float32]
@@ -110,6 +111,7 @@ class FastLane:
         self.busy_seconds = 0.0
         self.ended = threading.Event()
         self.tape: Tape | None = None
+        self.side: SlowLane | None = None
         self._heartbeat = heartbeat or _no_heartbeat
         self._stop = threading.Event()
         self._commands: deque[tuple[Callable[[], Any], Future[Any]]] = deque(maxlen=_MOST_COMMANDS)
@@ -133,6 +135,8 @@ class FastLane:
         self._frontend.restart(-self._delay)
         for slot in self.slots:
             slot.feed = self._frontend.feed(slot.descriptor.input)
+        if self.side is not None:
+            self.side.open(self._map.channels, -self._delay)
 
     def run(self, progress: Callable[[float], None] | None = None) -> None:
         """Read and process until the source ends or ``stop`` is called; then close everything.
@@ -185,6 +189,11 @@ class FastLane:
         """A tape for this lane's sound, to be handed to it as ``tape``; raises ``UserError``."""
         return Tape(path, self.source.sample_rate, self._map.channels, begins=self.now, say=self.say)
 
+    def attach(self, side: SlowLane) -> None:
+        """Have plugins run beside this lane from now on; on the lane's thread, if it runs."""
+        side.open(self._map.channels, self.now - self._delay)
+        self.side = side
+
     def replace(self, slots: list[Slot], transports: dict[str, Transport], main: str) -> None:
         """Run other plugins and transports from the next tick on; on the lane's thread."""
         for slot in slots:
@@ -235,6 +244,8 @@ class FastLane:
                 heard = pending[: full * TICK]
                 self._repair(heard)
                 self._frontend.append(heard)
+                if self.side is not None:
+                    self.side.write(heard)
                 self._filled -= len(heard)
                 pending[: self._filled] = pending[len(heard) : len(heard) + self._filled]
                 for _ in range(full):
@@ -274,6 +285,8 @@ class FastLane:
             self._advance(name, transport, now)
         if self.ticks % _VALUES_EVERY == 0:
             self._musical_values(now)
+        if self.side is not None:
+            self.side.deliver(now)
         while self._messages:
             self.bus.publish(now, now, "host", "message", None, self._messages.popleft())
 
@@ -319,6 +332,8 @@ class FastLane:
         self._filled = 0
         self.ticks = 0
         self._frontend.restart(self._base / ENGINE_RATE - self._delay)
+        if self.side is not None:
+            self.side.jump(self._base / ENGINE_RATE - self._delay)
         for slot in self.slots:
             slot.skipped(frames)
             if slot.feed is not None:

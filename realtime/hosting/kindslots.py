@@ -11,11 +11,12 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from realtime.audio.playback import Sink, open_sink
 from realtime.bus import Bus, Event
 from realtime.errors import PluginError, UserError
 from realtime.hosting.kinds import (
@@ -44,23 +45,6 @@ _CLASSES: dict[str, type[Plugin]] = {
     "insert": InsertPlugin,
     "job": JobPlugin,
 }
-
-
-class Sink(Protocol):
-    """Where an insert's sound goes; see :mod:`realtime.audio.playback`."""
-
-    def write(self, samples: F32) -> None:
-        """Take frames, shape (n, channels); never waits (but where it is a file of a run over files)."""
-
-    def gap(self, frames: int) -> None:
-        """Frames of the input are missing."""
-
-    def stop(self) -> None:
-        """Finish and let go."""
-
-    def status(self) -> dict[str, Any]:
-        """State, as plain data."""
-        ...
 
 
 def make_slot(
@@ -226,9 +210,28 @@ class InsertSlot(_KindSlot):
     ----------
     sink : Sink or None
         None: the sound is made and thrown away (its results count all the same).
+    to : str
+        Device or file; empty = nowhere.
+    offline : bool
+        The run is over a file: only files are written to.
+    say : callable or None
+        Told in one line what the user should know about the sink.
     """
 
     sink: Sink | None = None
+    to = ""
+    offline = False
+    say: Callable[[str], None] | None = None
+
+    def prepare(self) -> None:
+        """Make the instance and open the sink. Raises ``UserError``."""
+        super().prepare()
+        spec = self.descriptor.input
+        assert isinstance(spec, AudioInput)
+        if spec.length != spec.hop:
+            raise UserError(f"plugin '{self.identifier}': an insert takes a hop, not a longer window")
+        if self.to:
+            self.sink = open_sink(self.to, spec.sample_rate, spec.channels, spec.hop, self.offline, self.say)
 
     def run(self, now: float) -> list[Result]:
         """Render all hops that are due. Raises ``PluginError``."""

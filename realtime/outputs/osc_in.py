@@ -127,6 +127,11 @@ def command(address: str, arguments: tuple[Argument, ...]) -> Command | None:
         return Command("plugin.set", {"plugin": parts[2], "parameter": parts[3], "value": value})
     if len(parts) == 3 and parts[1] == "rule" and parts[2]:
         return None if first == 0 else Command("rule.fire", {"name": parts[2]})
+    if len(parts) == 3 and parts[1] == "job" and parts[2]:
+        request = {"text": first} if isinstance(first, str) else {}
+        return None if first == 0 else Command("job.start", {"plugin": parts[2], "request": request})
+    if len(parts) == 4 and parts[1] == "job" and parts[3] == "cancel":
+        return None if first == 0 else Command("job.cancel", {"plugin": parts[2]})
     if len(parts) == 3 and parts[1] == "input" and parts[2]:
         return Command("input.event", {"name": parts[2], "value": 1.0 if first is None else _number(first)})
     raise ValueError(f"unknown address {address}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from multiprocessing.connection import Connection
 from pathlib import Path
 
 import platformdirs
@@ -31,7 +30,7 @@ def job_folder() -> Path:
 class Control:
     """A :class:`~realtime.hosting.kinds.JobControl` over board and pipe."""
 
-    def __init__(self, number: int, board: Board, pipe: Connection) -> None:
+    def __init__(self, number: int, board: Board, pipe: wire.WorkerEnd) -> None:
         self._number, self._board, self._pipe = number, board, pipe
         self._said = 0.0
 
@@ -46,7 +45,7 @@ class Control:
         self._board["busy_since"] = now
         if now - self._said >= _PROGRESS_EVERY:
             self._said = now
-            wire.send(self._pipe, "progress", min(1.0, max(0.0, float(share))), str(text)[:200])
+            self._pipe.send("progress", min(1.0, max(0.0, float(share))), str(text)[:200])
 
 
 def run_job(
@@ -54,7 +53,7 @@ def run_job(
     sound: Sound,
     spec: AudioInput,
     board: Board,
-    pipe: Connection,
+    pipe: wire.WorkerEnd,
     folder: str,
     number: int,
     request: dict[str, str | float],
@@ -76,15 +75,15 @@ def run_job(
             for item in items:
                 wire.checked(slot.descriptor, item)
             for at in range(0, len(items), 16):
-                wire.send(pipe, "results", items[at : at + 16])
+                pipe.send("results", items[at : at + 16])
     except (UserError, PluginError) as e:
         fault = str(e)
-    except wire.Garbage as e:
+    except wire.GarbageError as e:
         fault = f"plugin '{slot.identifier}' returned {e}"
     finally:
         board["busy_since"] = 0.0
     slot.turn(True)  # a failed job is not held against the next
-    wire.send(pipe, "done", number, fault[: wire.MOST_LABEL])
+    pipe.send("done", number, fault[: wire.MOST_LABEL])
 
 
 def _tidy(folder: Path) -> None:

@@ -131,6 +131,7 @@ FIELDS = (
     "load",  # share of a core that it would take without pauses
     "time",  # stream seconds of the end of the newest sound that was worked on
     "lag",  # seconds from that end to the result
+    "memory",  # MB, as the worker itself sees it
     "duty",  # written by the host: share of a core that it may take
     "cancel",  # written by the host: number of the job that is to end
 )
