@@ -223,7 +223,7 @@ class OscOutput(OutputPort):
             return
         start = line.source[:-1]
         for name, value in values.items():
-            if name.startswith(start):
+            if name.startswith(start) and not isinstance(value.value, tuple):  # a vector is no one number
                 self._value(sender, dialect.fill(line.address, name[len(start) :], value.label), value, now)
 
     def _value(self, sender: _Sender, address: str, value: Value | float, now: float) -> None:
