@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-
 from models.dsp.iir import BlockFilter, highpass, lowpass
 from realtime.hosting.plugin import (
     Array,
@@ -54,25 +52,26 @@ class Bands(Plugin):
     def prepare(self, context: Context) -> None:
         self._values = dict(context.parameters)
         self._build()
+        self._keep = (_keep(self._values["release_ms"]), _keep(self._values["attack_ms"]))
         self.reset()
 
     def _build(self) -> None:
         low, high = self._values["low_hz"], self._values["high_hz"]
         below, above = lowpass(low, _RATE), highpass(low, _RATE)
         mid, top = lowpass(high, _RATE), highpass(high, _RATE)
-        self._filter = BlockFilter([[below] * 2, [above] * 2 + [mid] * 2, [top] * 2], _HOP, sub=40)
+        self._filter = BlockFilter([[below] * 2, [above] * 2 + [mid] * 2, [top] * 2], _HOP, sub=60, single=True)
 
     def parameter(self, identifier: str, value: float) -> None:
         self._values[identifier] = value
         if identifier in ("low_hz", "high_hz"):
             self._build()
+        self._keep = (_keep(self._values["release_ms"]), _keep(self._values["attack_ms"]))
 
     def process(self, block: Array, time: float) -> list[Feature]:
-        filtered = self._filter.process(block)[0]
-        powers = (np.einsum("bn,bn->b", filtered, filtered) / _HOP).tolist()
+        powers = self._filter.power(block)
         values = self._values
         span, auto = values["range"], values["auto"] >= 0.5
-        keep = (_keep(values["release_ms"]), _keep(values["attack_ms"]))
+        keep = self._keep
         lowest = max(-50.0, max(self._ceilings) - 24.0)
         found = []
         for i, name in enumerate(_NAMES):

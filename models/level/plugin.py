@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import numpy.typing as npt
 
 from models.dsp.iir import BlockFilter
 from models.level.loudness import K_WEIGHTING, SILENCE, Integrated, loudness
@@ -23,14 +22,16 @@ from realtime.hosting.plugin import (
 
 _RATE, _HOP = 48_000, 480
 _SECONDS = _HOP / _RATE
-_MOMENTARY, _SHORT = 40, 300  # hops: 400 ms and 3 s
+_EVERY = 2  # hops between two measurements of what need not be new each hop
+_PIECE = _EVERY * _HOP
+_MOMENTARY, _SHORT = 20, 150  # pieces: 400 ms and 3 s
 
 
 class Level(Plugin):
     """Meters of the input.
 
     RMS and peaks are relative to full scale (a full-scale sine has RMS −3.01 dBFS, peak 0); loudness in LUFS.
-    Silence shows as −120.
+    Silence shows as −120. RMS and sample peak are renewed every hop of 10 ms, the rest every second one.
     """
 
     descriptor = Descriptor(
@@ -40,7 +41,7 @@ class Level(Plugin):
         maker="Sidechain",
         license="MIT",
         version="1.0.0",
-        input=AudioInput(_RATE, channels=2, hop=_HOP),
+        input=AudioInput(_RATE, channels=2, hop=_HOP, window=_PIECE + TruePeak.before),
         parameters=(
             Parameter("rms_ms", "RMS time", "ms", 10.0, 2000.0, 50.0, description="time constant of the RMS"),
             Parameter("fall", "Peak fall", "dB/s", 0.0, 1000.0, 20.0, description="how fast peaks fall back"),
@@ -50,9 +51,9 @@ class Level(Plugin):
         outputs=(
             Output("rms", "value", "dBFS", SILENCE, 0.0, rate=100.0, description="louder channel"),
             Output("peak", "value", "dBFS", SILENCE, 6.0, rate=100.0, description="sample peak, falling back"),
-            Output("truepeak", "value", "dBTP", SILENCE, 6.0, rate=100.0, description="oversampled peak"),
+            Output("truepeak", "value", "dBTP", SILENCE, 6.0, rate=50.0, description="oversampled peak"),
             Output("momentary", "value", "LUFS", SILENCE, 6.0, rate=50.0, description="last 400 ms"),
-            Output("shortterm", "value", "LUFS", SILENCE, 6.0, rate=20.0, description="last 3 s"),
+            Output("shortterm", "value", "LUFS", SILENCE, 6.0, rate=25.0, description="last 3 s"),
             Output("integrated", "value", "LUFS", SILENCE, 6.0, rate=10.0, description="gated, since the start"),
             Output("correlation", "value", "", -1.0, 1.0, rate=50.0, description="left against right"),
         ),
@@ -63,12 +64,12 @@ class Level(Plugin):
 
     def prepare(self, context: Context) -> None:
         values = dict(context.parameters)
-        self._filter = BlockFilter([K_WEIGHTING], _HOP, channels=2)
-        self._true = TruePeak(2, _HOP)
+        self._filter = BlockFilter([K_WEIGHTING], _PIECE, channels=2, sub=40)
+        self._true = TruePeak(2, _PIECE)
         self._ring = np.zeros(_SHORT)
         self._integrated = Integrated()
         self._restart = values["restart"]
-        self._hops = self._from = 0
+        self._hops = self._pieces = self._from = 0
         self.parameter("rms_ms", values["rms_ms"])
         self.parameter("fall", values["fall"])
         self.reset()
@@ -81,51 +82,50 @@ class Level(Plugin):
         elif identifier == "restart":
             if value and not self._restart:
                 self._integrated.reset()
-                self._from = self._hops
+                self._from = self._pieces
             self._restart = value
 
     def process(self, block: Array, time: float) -> list[Feature]:
-        power = np.einsum("cn,cn->c", block, block, dtype=np.float64) / _HOP
-        cross = float(np.dot(block[0], block[1])) / _HOP
-        self._power += (1 - self._keep) * (power - self._power)
-        self._cross += (1 - self._keep) * (cross - self._cross)
-        self._peak = max(_decibel(float(np.abs(block).max())), self._peak - self._fall, SILENCE)
-        fallen = max(self._truepeak - self._fall, SILENCE)
-        self._truepeak = max(_decibel(self._true.process(block, 10 ** (fallen / 20))), fallen)
-        weighted = self._filter.process(block)
-        index = self._hops % _SHORT
-        self._ring[index] = float(np.vdot(weighted, weighted)) / _HOP
+        newest = block[:, -_HOP:]
+        left, right = newest[0], newest[1]
+        new = 1 - self._keep
+        self._left += new * (float(np.dot(left, left)) / _HOP - self._left)
+        self._right += new * (float(np.dot(right, right)) / _HOP - self._right)
+        self._cross += new * (float(np.dot(left, right)) / _HOP - self._cross)
+        now = _decibel(float(np.maximum.reduce(np.abs(newest), axis=None)))
+        self._peak = max(now, self._peak - self._fall, SILENCE)
         self._hops += 1
-
         found = [
-            Feature("rms", time, _decibel(math.sqrt(float(self._power.max())))),
+            Feature("rms", time, _decibel(math.sqrt(max(self._left, self._right)))),
             Feature("peak", time, self._peak),
-            Feature("truepeak", time, self._truepeak),
         ]
-        if not self._hops % 2:
-            scale = math.sqrt(float(self._power[0] * self._power[1]))
-            found.append(Feature("momentary", time, loudness(self._mean(_MOMENTARY))))
-            found.append(
-                Feature("correlation", time, max(-1.0, min(1.0, self._cross / scale)) if scale > 1e-12 else 0.0)
-            )
-        if not self._hops % 5:
+        if self._hops % _EVERY:
+            return found
+        fallen = max(self._truepeak - _EVERY * self._fall, SILENCE)
+        self._truepeak = max(_decibel(self._true.process(block, 10 ** (fallen / 20))), fallen)
+        self._ring[self._pieces % _SHORT] = self._filter.power(block[:, TruePeak.before :])[0]
+        self._pieces += 1
+        found.append(Feature("truepeak", time, self._truepeak))
+        found.append(Feature("momentary", time, loudness(self._mean(_MOMENTARY))))
+        found.append(Feature("correlation", time, self._correlation()))
+        if not self._hops % 4:
             found.append(Feature("shortterm", time, loudness(self._mean(_SHORT))))
         if not self._hops % 10:
-            if self._hops >= self._from + _MOMENTARY:
+            if self._pieces >= self._from + _MOMENTARY:
                 self._integrated.add(self._mean(_MOMENTARY))
             found.append(Feature("integrated", time, self._integrated.value()))
         return found
 
     def _correlation(self) -> float:
-        scale = math.sqrt(float(self._power[0] * self._power[1]))
+        scale = math.sqrt(self._left * self._right)
         return max(-1.0, min(1.0, self._cross / scale)) if scale > 1e-12 else 0.0
 
-    def _mean(self, hops: int) -> float:
-        """Mean K-weighted power of the last `hops`, zeros before the start."""
-        end = (self._hops - 1) % _SHORT + 1
-        if end >= hops:
-            return float(self._ring[end - hops : end].sum()) / hops
-        return float(self._ring[:end].sum() + self._ring[end - hops :].sum()) / hops
+    def _mean(self, pieces: int) -> float:
+        """Mean K-weighted power of the last `pieces`, zeros before the start."""
+        end = (self._pieces - 1) % _SHORT + 1
+        if end >= pieces:
+            return float(np.add.reduce(self._ring[end - pieces : end])) / pieces
+        return float(np.add.reduce(self._ring[:end]) + np.add.reduce(self._ring[end - pieces :])) / pieces
 
     def skipped(self, samples: int) -> None:
         """The meters start anew, the programme goes on: its loudness must survive a lost block."""
@@ -137,11 +137,9 @@ class Level(Plugin):
 
     def _clear(self) -> None:
         self._filter.reset()
-        self._true.reset()
         self._ring[:] = 0.0
-        self._hops = self._from = 0
-        self._power: npt.NDArray[np.float64] = np.zeros(2)
-        self._cross = 0.0
+        self._hops = self._pieces = self._from = 0
+        self._left = self._right = self._cross = 0.0
         self._peak, self._truepeak = SILENCE, SILENCE
 
 

@@ -7,12 +7,13 @@ import math
 import numpy as np
 
 from models.pitch.notes import Notes, midi
-from models.pitch.periodicity import Periodicity
+from models.pitch.periodicity import Periodicity, Window
 from models.pitch.tracker import PitchTracker
 from realtime.hosting.plugin import Array, AudioInput, Context, Descriptor, Feature, Output, Parameter, Plugin
 
 _RATE, _HOP = 16_000, 160
-_WINDOWS = (256, 512, 1024)
+_WINDOWS = (Window(256, up=2), Window(512, up=2), Window(1024, highest=1000.0))
+_LONGEST = _WINDOWS[-1].length
 _TRUST = (2.0, 1.5, 1.0)
 _LAG = 0.008
 _FLOOR = 1e-8  # mean square below which there is no sound (-80 dBFS)
@@ -33,7 +34,7 @@ class Pitch(Plugin):
         maker="Sidechain",
         license="MIT",
         version="1.0.0",
-        input=AudioInput(_RATE, channels=1, hop=_HOP, window=max(_WINDOWS)),
+        input=AudioInput(_RATE, channels=1, hop=_HOP, window=_LONGEST),
         latency=_LAG,
         parameters=(
             Parameter("threshold", "Voicing threshold", "", 0.0, 0.95, 0.5, description="least periodicity"),
@@ -52,18 +53,11 @@ class Pitch(Plugin):
     _loudest: float
     _voiced: bool
     _hops: int
-    _curves: list[Array]
 
     def prepare(self, context: Context) -> None:
         self._values = dict(context.parameters)
-        short, middle, long = _WINDOWS
-        self._windows = [
-            Periodicity(_RATE, short, long, up=2),
-            Periodicity(_RATE, middle, long, up=2),
-            Periodicity(_RATE, long, long, highest=1000.0),
-        ]
-        self._tracker = PitchTracker([w.first for w in self._windows], _TRUST)
-        self._energy = np.zeros(long + 1, np.float32)
+        self._periodicity = Periodicity(_RATE, _WINDOWS, _LONGEST)
+        self._tracker = PitchTracker(self._periodicity.judged, _TRUST)
         self.reset()
 
     def parameter(self, identifier: str, value: float) -> None:
@@ -93,15 +87,11 @@ class Pitch(Plugin):
 
     def _estimate(self, block: Array) -> tuple[float, float]:
         """Pitch in Hz and its periodicity, whatever the voicing."""
-        np.cumsum(np.square(block), out=self._energy[1:])
-        for i, window in enumerate(self._windows):
-            if i < 2 or self._hops % 2 == 0:
-                self._curves[i] = window.process(block, self._energy)
+        self._periodicity.process(block, 3 if self._hops % 2 == 0 else 2)
         self._hops += 1
-        return self._tracker.process(self._curves)
+        return self._tracker.process(self._periodicity.curves)
 
     def reset(self) -> None:
         self._tracker.reset()
         self._notes = Notes()
-        self._curves = [np.zeros(0, np.float32)] * len(_WINDOWS)
         self._loudest, self._voiced, self._hops = 0.0, False, 0

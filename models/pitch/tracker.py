@@ -19,10 +19,11 @@ from models.pitch.periodicity import GRID, STEPS
 F32 = npt.NDArray[np.float32]
 
 _OCTAVE = 0.07  # advantage of each octave up: a period's multiples fit as well as the period
-_KEEP = 0.5  # of the past, per hop
-_MOVE = 0.02  # cost of moving by one grid step, the most that is possible per hop without a jump
-_JUMP = 0.35
+_KEPT = np.float32(0.5)  # of the past, per hop
+_STEP = np.float32(0.02)  # cost of moving by one grid step, the most that is possible per hop without a jump
+_FALL = np.float32(0.35)  # cost of a jump
 _SHARP = 0.01
+_LEAST = np.float32(1e-6)
 
 
 class Estimate(NamedTuple):
@@ -37,38 +38,41 @@ class PitchTracker:
 
     Parameters
     ----------
-    firsts : sequence of int
-        For each window, the grid index of the lowest pitch it can judge.
+    judged : ndarray of float32, shape (windows, len(GRID))
+        1 where a window can judge a pitch, else 0.
     trust : sequence of float
         Weight of each window when all are equally clear.
     """
 
-    def __init__(self, firsts: Sequence[int], trust: Sequence[float]) -> None:
-        self._firsts, self._trust = list(firsts), list(trust)
+    def __init__(self, judged: F32, trust: Sequence[float]) -> None:
+        self._judged, self._trust = judged, list(trust)
         self._bonus = (np.arange(len(GRID)) * _OCTAVE / STEPS).astype(np.float32)
         self._best = np.zeros(len(GRID), np.float32)
         self._reach = np.zeros(len(GRID), np.float32)
+        self._total = np.zeros(len(GRID), np.float32)
+        self._work = np.zeros(len(GRID), np.float32)
+        self._clear = np.zeros(len(judged), np.float32)
 
-    def process(self, curves: Sequence[F32]) -> Estimate:
-        """Periodicity of each window from its first pitch on; returns the pitch now."""
-        total, weight = np.zeros(len(GRID), np.float32), np.full(len(GRID), 1e-6, np.float32)
-        for first, trust, curve in zip(self._firsts, self._trust, curves):
-            clear = trust / (max(0.0, 1 - float(curve.max())) + _SHARP)
-            last = first + len(curve)
-            total[first:last] += np.float32(clear) * curve
-            weight[first:last] += np.float32(clear)
-        total /= weight
+    def process(self, curves: F32) -> Estimate:
+        """Periodicity in each window, shape ``(windows, len(GRID))``; returns the pitch now."""
+        total, work, clear = self._total, self._work, self._clear
+        tops = np.maximum.reduce(curves, axis=1).tolist()
+        clear[:] = [trust / (max(0.0, 1 - top) + _SHARP) for trust, top in zip(self._trust, tops)]
+        np.dot(clear, curves, out=total)
+        np.dot(clear, self._judged, out=work)
+        work += _LEAST
+        total /= work
         past, reach = self._best, self._reach
-        np.maximum(past, past.max() - np.float32(_JUMP), out=reach)
-        np.maximum(reach[1:], past[:-1] - np.float32(_MOVE), out=reach[1:])
-        np.maximum(reach[:-1], past[1:] - np.float32(_MOVE), out=reach[:-1])
-        reach *= np.float32(_KEEP)
-        reach += total
-        reach += self._bonus
+        np.maximum(past, np.maximum.reduce(past) - _FALL, out=reach)
+        past -= _STEP
+        np.maximum(reach[1:], past[:-1], out=reach[1:])
+        np.maximum(reach[:-1], past[1:], out=reach[:-1])
+        reach *= _KEPT
+        reach += np.add(total, self._bonus, out=work)
         self._best, self._reach = reach, past
         k = int(reach.argmax())
-        low, high = max(0, k - 3), min(len(GRID), k + 4)
-        at = low + int((total[low:high] + self._bonus[low:high]).argmax())
+        low = max(0, k - 3)
+        at = low + int(work[low : k + 4].argmax())
         return Estimate(_refined(total, at), float(total[at]))
 
     def reset(self) -> None:
@@ -80,7 +84,7 @@ def _refined(curve: F32, k: int) -> float:
     """Peak between grid pitches, by a parabola."""
     if not 0 < k < len(GRID) - 1:
         return float(GRID[k])
-    left, centre, right = (float(v) for v in curve[k - 1 : k + 2])
+    left, centre, right = curve[k - 1 : k + 2].tolist()
     bend = left - 2 * centre + right
     shift = 0.5 * (left - right) / bend if bend < -1e-9 else 0.0
     return float(GRID[k]) * 2 ** (max(-0.5, min(0.5, shift)) / STEPS)

@@ -1,7 +1,7 @@
 """The shared front end: every rate, window and spectrum that plugins ask for is made once.
 
 The fast lane appends sound in whole ticks (240 frames at 48 kHz) and then steps through them one by one. The
-front end keeps one stream of samples per (rate, channels) and one node per spectral spec; plugins read them through
+front end keeps one stream of samples per (rate, channels) and one node per spectral spec; plugins read through
 feeds, each at its own hop. What has been appended is resampled and transformed when somebody first asks for it,
 together with all that lies ready, so that a file costs less than live sound; the results are the same to the last
 bit, and no feed gets anything before its tick has come.

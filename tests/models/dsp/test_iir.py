@@ -23,6 +23,17 @@ def test_equals_a_sample_by_sample_filter(hop: int) -> None:
             np.testing.assert_allclose(y[channel, row], reference(cascade, x[channel]), atol=1e-9)
 
 
+def test_power_is_that_of_the_filtered_sound_also_in_single_precision() -> None:
+    bank = [[lowpass(150, 48e3)] * 2, [highpass(150, 48e3)] * 2 + [lowpass(2500, 48e3)] * 2]
+    x = np.random.default_rng(1).standard_normal((2, 480 * 30))
+    full, single = BlockFilter(bank, 480, channels=2), BlockFilter(bank, 480, channels=2, sub=60, single=True)
+    for k in range(0, x.shape[1], 480):
+        power = full.power(x[:, k : k + 480])
+        np.testing.assert_allclose(single.power(x[:, k : k + 480]), power, rtol=1e-4)
+    expected = [sum((reference(c, row)[-480:] ** 2).mean() for row in x) for c in bank]
+    np.testing.assert_allclose(power, expected, rtol=1e-9)
+
+
 def test_reset_brings_back_rest() -> None:
     f = BlockFilter([[lowpass(100, 48e3)]], 240)
     x = np.random.default_rng(2).standard_normal(240)
