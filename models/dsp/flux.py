@@ -26,6 +26,8 @@ FLUX_DELAY = 0.005
 _PEAK = 300.0
 _QUIETEST = 3.0
 _TAU = 10.0
+_LN10 = np.float32(math.log(10.0))
+_ZERO = np.float32(0.0)
 
 
 class SuperFlux:
@@ -45,34 +47,34 @@ class SuperFlux:
     """
 
     def __init__(self, spec: LogMelSpec, lag: int = 2) -> None:
-        self._past = np.zeros((lag, spec.bands), np.float32)
-        self._rise = np.zeros(spec.bands, np.float32)
-        self._work = np.zeros(spec.bands, np.float32)
         self._peak = _PEAK / 10
         self._frames = 0
         self._fall = math.exp(-spec.hop / spec.sample_rate / _TAU)
+        self._work = np.zeros(spec.bands, np.float32)
+        # The newest frame, in natural logarithms, with an edge on either side that is never the larger neighbour.
+        framed = np.full(spec.bands + 2, -np.inf, np.float32)
+        self._left, self._now, self._right = framed[:-2], framed[1:-1], framed[2:]
+        self._past = [np.zeros(spec.bands, np.float32) for _ in range(lag)]
 
     def process(self, frame: F32) -> F32:
-        """Rise per band in log10 units, shape (bands,), zero or more; valid until the next call."""
-        now = self._work
-        np.multiply(frame, np.float32(math.log(10.0)), out=now)
-        np.expm1(now, out=now)
-        self._peak = max(self._peak * self._fall, float(now.max()), _QUIETEST)
-        now *= np.float32(_PEAK / self._peak)
-        np.log1p(now, out=now)
-        now *= np.float32(1 / math.log(10.0))
-
-        slot = self._past[self._frames % len(self._past)]
+        """Rise per band in natural logarithms, shape (bands,), zero or more; valid until the next call."""
+        rise, now = self._work, self._now
+        np.multiply(frame, _LN10, out=rise)
+        np.expm1(rise, out=rise)
+        self._peak = max(self._peak * self._fall, float(np.maximum.reduce(rise)), _QUIETEST)
+        np.multiply(rise, np.float32(_PEAK / self._peak), out=rise)
+        np.log1p(rise, out=now)
+        loudest = self._past[self._frames % len(self._past)]
         self._frames += 1
-        np.subtract(now, slot, out=self._rise)
-        np.maximum(self._rise, 0.0, out=self._rise)
-        slot[:] = now
-        np.maximum(slot[1:], now[:-1], out=slot[1:])
-        np.maximum(slot[:-1], now[1:], out=slot[:-1])
-        return self._rise
+        np.subtract(now, loudest, out=rise)
+        np.maximum(rise, _ZERO, out=rise)
+        np.maximum(self._left, self._right, out=loudest)
+        np.maximum(loudest, now, out=loudest)
+        return rise
 
     def reset(self) -> None:
         """Forget the past."""
-        self._past[:] = 0.0
+        for loudest in self._past:
+            loudest[:] = 0.0
         self._frames = 0
         self._peak = _PEAK / 10

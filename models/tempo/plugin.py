@@ -17,6 +17,7 @@ _EDGES = (150.0, 2000.0)
 _EVERY = 4  # filter steps between observations: 25 a second
 _DELAY = 0.018
 _TAU, _QUIET, _LEAST = 10.0, 0.1, 0.004
+_SLOWEST = 1 - math.exp(-STEP / _TAU)
 _SLOW = 0.03  # of the shown tempo, per observation: about 1.3 s
 _ACTIVITY = 1 - math.exp(-STEP / 1.0)
 
@@ -42,8 +43,8 @@ class Tempo(Plugin):
         outputs=(Output("observation", "observation", "BPM", 55.0, 215.0, rate=25.0),),
     )
 
-    _loudest: npt.NDArray[np.float64]
-    _mean: npt.NDArray[np.float64]
+    _loudest: list[float]
+    _mean: list[float]
     _frames: int
     _heard: int
     _activity: float
@@ -65,25 +66,26 @@ class Tempo(Plugin):
         self._caution = value
 
     def process(self, block: Array, time: float) -> list[Feature] | None:
-        np.maximum(self._loudest, self._flux.process(block) @ self._sum, out=self._loudest)
+        flux = np.dot(self._flux.process(block), self._sum).tolist()
+        self._loudest = list(map(max, self._loudest, flux))
         self._frames += 1
         if self._frames % _FRAMES:
             return None
         self._step(self._loudest)
-        self._loudest = np.zeros(3)
+        self._loudest = [0.0] * 3
         steps = self._frames // _FRAMES
         if steps % _EVERY:
             return None
         return [Feature("observation", time, self._observe(time, self._filter.read()))]
 
-    def _step(self, flux: npt.NDArray[np.float64]) -> None:
-        relative = flux / np.maximum(self._mean, _LEAST)
-        self._activity += _ACTIVITY * (float(relative.mean()) - self._activity)
+    def _step(self, flux: list[float]) -> None:
+        relative = [f / max(m, _LEAST) for f, m in zip(flux, self._mean)]
+        self._activity += _ACTIVITY * (sum(relative) / len(relative) - self._activity)
         self._filter.move()
         if self._activity > _QUIET:
             self._heard += 1
-            rate = max(1 - math.exp(-STEP / _TAU), 1 / (self._heard + 20))
-            self._mean += rate * (flux - self._mean)
+            rate = max(_SLOWEST, 1 / (self._heard + 20))
+            self._mean = [m + rate * (f - m) for f, m in zip(flux, self._mean)]
             self._filter.hear(relative)
 
     def _observe(self, time: float, reading: Reading) -> BeatObservation:
@@ -115,21 +117,20 @@ class Tempo(Plugin):
     def reset(self) -> None:
         self._flux.reset()
         self._filter.reset()
-        self._loudest = np.zeros(3)
-        self._mean = np.full(3, 0.03)
+        self._loudest, self._mean = [0.0] * 3, [0.03] * 3
         self._activity, self._stable, self._lost = 0.0, 0.0, False
         self._frames, self._heard = 0, 0
         self._time, self._position, self._period = 0.0, 0.0, 1.0
         self._tempo = 60.0
 
 
-def _bands() -> npt.NDArray[np.float64]:
-    """Matrix (bands, 3) of means over the low, middle and high mel bands."""
+def _bands() -> npt.NDArray[np.float32]:
+    """Matrix (bands, 3): means over low, middle and high mel bands, from natural logarithms to powers of ten."""
     edges = [2595 * math.log10(1 + f / 700) for f in (FLUX_SPEC.fmin, FLUX_SPEC.fmax)]
     mel = np.linspace(edges[0], edges[1], FLUX_SPEC.bands + 2)
     centre = 700 * (10 ** (mel[1:-1] / 2595) - 1)
     member = (np.digitize(centre, _EDGES)[:, None] == np.arange(3)).astype(np.float64)
-    return member / member.sum(0)
+    return (member / member.sum(0) / math.log(10.0)).astype(np.float32)
 
 
 def _probability(mass: float, stable: float) -> float:

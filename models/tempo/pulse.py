@@ -8,6 +8,7 @@ F. Krebs, S. Böck, G. Widmer: An efficient state-space model for joint tempo an
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,6 +29,7 @@ _SHARPNESS = 100.0  # of tempo changes at a beat, against |log ratio|
 _PRIOR = (100.0, 0.4)  # BPM, octaves
 _PULL = 0.05  # of the prior, at each beat
 _LEAK, _RESTART = 1e-5, 8  # share of belief that starts anew, every so many steps
+_NORMALISE = 2  # steps; one takes some 8 orders of magnitude off at most
 _SPREAD = 0.7  # steps around a grid point within which its onset counts
 _NEAR = 3
 
@@ -98,21 +100,24 @@ class PulseFilter:
         new[self._starts] = old[self._lasts] @ self._change
         self._belief, self._next = new, old
 
-    def hear(self, flux: F64) -> None:
+    def hear(self, flux: Sequence[float]) -> None:
         """Weigh the belief with what was heard.
 
         Parameters
         ----------
-        flux : ndarray, shape (3,)
+        flux : sequence of 3 floats
             Of the low, middle and high band, each divided by its own running mean.
         """
-        x = np.minimum(flux, _CAP) ** _POWER
-        score = -_TRUST * (self._constant + self._inverse @ x)
-        likelihood = np.exp(score - score.max()).astype(np.float32)
+        score = np.dot(self._inverse, [min(f, _CAP) ** _POWER for f in flux])
+        score += self._constant
+        score *= -_TRUST
+        score -= np.maximum.reduce(score)
+        likelihood = np.exp(score).astype(np.float32)
         np.take(likelihood, self._class, out=self._factor, mode="clip")
         self._belief *= self._factor
-        self._belief *= np.float32(1 / float(self._belief.sum()))
         self._heard += 1
+        if self._heard % _NORMALISE == 0:
+            self._belief *= np.float32(1 / float(np.add.reduce(self._belief)))
         if self._heard % _RESTART == 0:
             np.multiply(self._start, np.float32(_LEAK), out=self._factor)
             self._belief += self._factor
@@ -126,10 +131,10 @@ class PulseFilter:
         distance = self._beat[span] - self._beat[best]
         distance -= BEATS * np.round(distance / BEATS)
         weight = np.where(np.abs(distance) < 0.2, self._belief[span], np.float32(0.0))
-        mass = float(weight.sum())
+        mass = float(np.add.reduce(weight))
         period = float(weight @ self._period[span]) / mass * STEP
         position = float(self._beat[best]) + float(weight @ distance) / mass
-        return Reading(period, position % BEATS, mass)
+        return Reading(period, position % BEATS, mass / float(np.add.reduce(self._belief)))
 
     def reset(self) -> None:
         """Know nothing but the tempo prior."""
