@@ -66,7 +66,7 @@ def discover(only: set[str] | None = None, folder: Path | None = None) -> dict[s
     only : set of str, optional
         Load just these (others from entry points are left out without importing them).
     folder : Path, optional
-        In place of :func:`plugin_folder`. Files ``*.py`` and bundle folders in it hide packaged plugins of
+        In place of :func:`plugin_folder`. Files ``*.py``, folders with ``plugin.py`` and bundles in it hide packaged plugins of
         the same identifier.
     """
     found: dict[str, Entry] = {}
@@ -84,7 +84,7 @@ def discover(only: set[str] | None = None, folder: Path | None = None) -> dict[s
 
 
 def find(identifier: str) -> PluginFactory:
-    """One plugin by identifier, or by the path of a file or bundle folder.
+    """One plugin by identifier, or by the path of a file, of a folder with ``plugin.py``, or of a bundle.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def find(identifier: str) -> PluginFactory:
     if os.sep in identifier or identifier.endswith(".py"):
         entries = _from_path(Path(identifier))
         if not entries:
-            raise UserError(f"plugin {identifier}: no plugin class and no plugin.toml there")
+            raise UserError(f"plugin {identifier}: no plugin class, no plugin.py and no plugin.toml there")
         entry: Entry | None = entries[0]
     else:
         entry = discover({identifier}).get(identifier)
@@ -176,7 +176,7 @@ def _load(identifier: str, origin: str, load: Any) -> Entry:
 def _from_path(path: Path) -> list[Entry]:
     if path.is_dir():
         if not (path / "plugin.toml").is_file():
-            return []
+            return _from_path(path / "plugin.py")
         from realtime.hosting.bundle import load_bundle
 
         try:
@@ -198,7 +198,8 @@ def _same(value: type[Plugin]) -> type[Plugin]:
 
 
 def _plugin_classes(path: Path) -> list[type[Plugin]]:
-    name = f"sidechain_plugin_{path.stem}"
+    own = path.resolve().parent.name if path.name == "plugin.py" else path.stem
+    name = f"sidechain_plugin_{own}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is not a Python file")
