@@ -68,7 +68,11 @@ def _set(preset: Preset, setting: str) -> None:
         raise UserError(f"--set {setting}: the preset has no plugin '{plugin}'{nearest(plugin, found)}")
     key, name, value = found[plugin], parameter.strip(), number_or_text(text.strip())
     try:
-        registry.check(registry.find(key).descriptor, name, value)
+        descriptor = registry.find(key).descriptor
+        if descriptor.text(name) is not None:
+            value = registry.check_text(descriptor, name, text.strip())
+        else:
+            registry.check(descriptor, name, value)
     except UserError as e:
         raise UserError(f"--set {setting}: {e}") from e
     preset.plugins[key] = PluginSettings.model_validate(preset.plugins[key].model_dump() | {name: value})
@@ -85,7 +89,9 @@ def number_or_text(text: str) -> float | str:
 def check_plugins(preset: Preset) -> None:
     """Every plugin of the preset exists, loads, and takes the parameters given; raises ``UserError``."""
     for name, settings in preset.plugins.items():
-        registry.resolve(registry.find(name).descriptor, settings.parameters)
+        descriptor = registry.find(name).descriptor
+        registry.resolve(descriptor, settings.parameters)
+        registry.resolve_texts(descriptor, settings.parameters)
 
 
 def check_preset(preset: Preset, origin: str) -> None:

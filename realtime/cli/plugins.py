@@ -1,10 +1,13 @@
-"""List the plugins: what each one tells, its lane, latency, parameters and licence.
+"""List the plugins: what each one tells, its kind and lane, latency, parameters and licence.
 
 examples:
   sidechain plugins                   all of them, one line each
   sidechain plugins pitch             one in full: parameters with ranges, outputs with units
   sidechain plugins ./my_plugin.py    one of your own, before it is installed
   sidechain plugins --json            for scripts
+  sidechain plugins new my-plugin     write one that works, to change (--kind frame, window or bundle)
+  sidechain plugins check ./my-plugin does it keep to the contract? exit status 1 if not
+  sidechain plugins export ./my-plugin/network.py:Network ./my-plugin     a torch module as a bundle's model
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from realtime.cli import plugin_tools
 from realtime.cli.common import add_json, notice, print_json, print_table
 from realtime.hosting import registry
 from realtime.hosting.plugin import AudioInput, Descriptor, Output, Parameter
@@ -22,13 +26,19 @@ from realtime.hosting.spectral import LogMelSpec
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Arguments of the command."""
     parser.add_argument(
-        "plugin", nargs="*", help="show these in full: identifiers, plugin files or bundle folders"
+        "plugin",
+        nargs="*",
+        help="show these in full: identifiers, plugin files or folders; or: new NAME, check PLUGIN …, "
+        "export MODULE:CLASS FOLDER",
     )
+    plugin_tools.add_arguments(parser)
     add_json(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
+    if args.plugin and args.plugin[0] in plugin_tools.ACTIONS:
+        return plugin_tools.run(args)
     entries = [_entry(name) for name in args.plugin] if args.plugin else list(registry.discover().values())
     if args.json:
         print_json([describe(e) for e in entries])
@@ -58,10 +68,22 @@ def describe(entry: Entry) -> dict[str, Any]:
         "license": d.license,
         "version": d.version,
         "origin": entry.origin,
+        "kind": d.kind,
         "lane": d.lane,
         "latency_ms": round(d.latency * 1e3, 3),
         "input": _input(d),
         "parameters": [_parameter(p) for p in d.parameters],
+        "texts": [
+            {
+                "identifier": t.identifier,
+                "name": t.name,
+                "default": t.default,
+                "live": t.live,
+                "description": t.description,
+            }
+            for t in d.texts
+        ],
+        "sources": list(d.sources),
         "outputs": [_output(o) for o in d.outputs],
         "error": "",
     }
@@ -114,8 +136,10 @@ def _print_all(entries: list[Entry]) -> None:
         d = e.descriptor
         if d is not None:
             outputs = " ".join(o.identifier for o in d.outputs)
-            rows.append((d.identifier, d.name, d.lane, f"{d.latency * 1e3:.0f} ms", outputs, d.license, e.origin))
-    print_table(("identifier", "name", "lane", "latency", "outputs", "licence", "from"), rows)
+            rows.append(
+                (d.identifier, d.name, d.kind, d.lane, f"{d.latency * 1e3:.0f} ms", outputs, d.license, e.origin)
+            )
+    print_table(("identifier", "name", "kind", "lane", "latency", "outputs", "licence", "from"), rows)
     for e in entries:
         if e.error:
             notice(f"plugin '{e.identifier}' from {e.origin} cannot be loaded: {e.error}")
@@ -127,7 +151,9 @@ def _print_one(entry: Entry) -> None:
     print(f"{d.identifier}: {d.name} {d.version}, by {d.maker}, licence {d.license}")
     print(f"  {d.description}")
     given = ", ".join(f"{k} {v}" for k, v in _input(d).items())
-    print(f"  lane {d.lane}, latency {d.latency * 1e3:.1f} ms; is given: {given}")
+    print(f"  kind {d.kind}, lane {d.lane}, latency {d.latency * 1e3:.1f} ms; is given: {given}")
+    if d.sources:
+        print(f"  {'called on' if d.kind == 'event' else 'reads'}: {', '.join(d.sources)}")
     print_table(
         ("  parameter", "range", "default", "", ""),
         (
@@ -141,6 +167,19 @@ def _print_one(entry: Entry) -> None:
             for p in d.parameters
         ),
     )
+    if d.texts:
+        print_table(
+            ("  text", "default", "", ""),
+            (
+                (
+                    f"  {t.identifier}",
+                    repr(t.default[:60]),
+                    "" if t.live else "needs a restart",
+                    t.description or t.name,
+                )
+                for t in d.texts
+            ),
+        )
     print_table(
         ("  output", "kind", "unit", "range", ""),
         (

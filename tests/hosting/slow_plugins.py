@@ -7,6 +7,7 @@ import os
 import signal
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -84,12 +85,12 @@ class Marks(Plugin):
 
 
 class Naughty(Plugin):
-    """Does what `way` says once the sound is loud."""
+    """Does what its name says."""
 
-    descriptor = declare("naughty", patience=1.0, memory_mb=300, texts=(Text("way", "Way"),))
+    descriptor = declare("naughty", patience=1.0, memory_mb=300)
 
     def prepare(self, context: Context) -> None:
-        self.way = context.texts["way"]
+        self.way = self.descriptor.identifier.replace("-", " ")
         self.kept: list[np.ndarray] = []
         if self.way == "refuse":
             raise UserError("the package 'nowhere' is missing: pip install nowhere")
@@ -136,6 +137,22 @@ class Naughty(Plugin):
             with contextlib.suppress(OSError):
                 if stat.S_ISSOCK(os.fstat(descriptor).st_mode):
                     socket.socket(fileno=os.dup(descriptor)).sendall(data)
+
+
+def naughty(way: str) -> type[Naughty]:
+    """A plugin of its own for each way, so that one host can have them all."""
+    name = f"Naughty{way.title().replace(' ', '')}"
+    patience = 1.0 if way in ("hang", "sleep", "unfinished") else 20.0
+    descriptor = replace(Naughty.descriptor, identifier=way.replace(" ", "-"), patience=patience)
+    made = type(name, (Naughty,), {"descriptor": descriptor})
+    made.__module__ = __name__
+    globals()[name] = made  # workers find it by this name
+    return made
+
+
+WAYS = ("die", "exit", "hang", "sleep", "leak", "bytes", "endless", "unfinished", "raise", "nan", "undeclared",
+        "huge", "print", "refuse", "die early")  # fmt: skip
+NAUGHTY = {way: naughty(way) for way in WAYS}
 
 
 class Slow(Plugin):

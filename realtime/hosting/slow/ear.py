@@ -99,9 +99,9 @@ class Ear:
     # -- inside -------------------------------------------------------------------------------------------
 
     def _reach(self) -> int:
-        """Engine frames that a window takes, with what the resampler needs before it."""
+        """Engine frames that the newest window takes, with what the resampler needs before it."""
         window = math.ceil(self._length * ENGINE_RATE / self._spec.sample_rate)
-        return window + 2 * math.ceil(self._stream.delay * ENGINE_RATE) + TICK
+        return window + self._hop + 2 * math.ceil(self._stream.delay * ENGINE_RATE) + TICK
 
     def _now(self) -> float:
         return self._epoch.origin + (self._reader.position - self._epoch.place) / ENGINE_RATE
