@@ -8,13 +8,13 @@ import shutil
 import subprocess
 import sys
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from realtime.outputs.link import TOLERANCE, PhaseLock, phase_error
+from tests.fixtures.programs import need_module
 
-pytest.importorskip("link", reason="the extra 'link' is optional")
+need_module("link", "link")
 
 
 @given(st.floats(0, 8), st.floats(0, 8), st.sampled_from([1.0, 3.0, 4.0, 7.0]))

@@ -21,6 +21,7 @@ from realtime.outputs.os2l import Os2lOutput, Os2lSettings
 from realtime.outputs.os2l_wire import LONGEST, SERVICE, FlatObjects, find_server
 from realtime.outputs.output import GridPoint, Message
 from realtime.outputs.registry import check
+from tests.fixtures.programs import need_module
 
 
 class Host:
@@ -218,7 +219,7 @@ def test_wrong_settings() -> None:
 
 
 def test_the_lights_are_found_by_themselves(lights: Lights) -> None:
-    zeroconf = pytest.importorskip("zeroconf", reason="zeroconf is optional")
+    zeroconf = need_module("zeroconf", "cluster")
     info = zeroconf.ServiceInfo(
         SERVICE, f"lights.{SERVICE}", port=lights.port, parsed_addresses=["127.0.0.1"], server="lights.local."
     )

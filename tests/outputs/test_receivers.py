@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import socket
 import subprocess
 import threading
@@ -12,10 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-import pytest
-
 from realtime.outputs.osc import OscOutput, OscSettings
 from realtime.outputs.output import Message
+from tests.fixtures.programs import need
 from tests.outputs.test_osc import NoHost, beat, event
 
 
@@ -82,8 +80,8 @@ def target(port: int, heard: Listener, word: str, **settings: object) -> Iterato
     osc.close()
 
 
-@pytest.mark.skipif(shutil.which("oscdump") is None, reason="needs oscdump (apt-get install liblo-tools)")
 def test_oscdump_hears_beats_events_and_bundles() -> None:
+    need("oscdump", "liblo-tools")
     port = free_port()
     with program("oscdump", "-L", str(port), stream="stdout") as heard:
         with target(port, heard, "/hello") as osc:
@@ -114,8 +112,8 @@ PATCH = """#N canvas 0 0 400 300 12;
 """
 
 
-@pytest.mark.skipif(shutil.which("pd") is None, reason="needs Pure Data (apt-get install puredata-core)")
 def test_pure_data_hears_beats(tmp_path: Path) -> None:
+    need("pd", "puredata-core")
     port = free_port()
     patch = tmp_path / "hear.pd"
     patch.write_text(PATCH.format(port=port))

@@ -13,8 +13,7 @@ from realtime.web.server import WebSocketServer
 from scripts import chromium
 from scripts.chromium import Browser
 from tests.fixtures.engine import Band, FakeEngine
-
-pytestmark = pytest.mark.skipif(chromium.find() is None, reason="needs Chromium (apt-get install chromium)")
+from tests.fixtures.programs import missing
 
 
 def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
@@ -26,6 +25,8 @@ def until(condition: Callable[[], bool], seconds: float = 10.0) -> None:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    if chromium.find() is None:
+        missing("needs Chromium (apt-get install chromium)")
     with Browser() as found:
         yield found
 
