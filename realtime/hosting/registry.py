@@ -66,8 +66,8 @@ def discover(only: set[str] | None = None, folder: Path | None = None) -> dict[s
     only : set of str, optional
         Load just these (others from entry points are left out without importing them).
     folder : Path, optional
-        In place of :func:`plugin_folder`. Files ``*.py``, folders with ``plugin.py`` and bundles in it hide packaged plugins of
-        the same identifier.
+        In place of :func:`plugin_folder`. Files ``*.py``, folders with ``plugin.py``, and bundles in it hide
+        packaged plugins of the same identifier.
     """
     found: dict[str, Entry] = {}
     for point in entry_points(group=GROUP):
