@@ -46,6 +46,11 @@ BENCHES = (
     Bench("clock", "realtime.outputs.bench_clock:main", "jitter and drift of the outputs' clock"),
     Bench("outputs", "realtime.outputs.bench_outputs:main", "cost and punctuality of the outputs"),
     Bench("latency", "realtime.bench.latency:main", "sound → OSC for onsets, level and pitch, with its parts"),
+    Bench(
+        "interference",
+        "realtime.bench.interference:main",
+        "whether the fast lane and the clock notice plugins of the slow lane",
+    ),
     Bench("load", "realtime.bench.load:main", "cost of each plugin, real-time factor, two simulated hours"),
 )
 
