@@ -47,6 +47,9 @@ class StreamResampler:
         frequency (linear phase).
     taps : int
         Source frames that each output frame looks at.
+    thinning : tuple of (ndarray of float32, int) or None
+        For whole-number ratios: filter and ratio. Output frame ``m`` is the dot product of the filter with as many
+        source frames, the newest of them frame ``m * ratio``; who has the past at hand needs no more than that.
 
     References
     ----------
@@ -66,14 +69,14 @@ class StreamResampler:
         self.identity = self._up == self._down
         self.taps, cutoff, beta = _design(source_rate, target_rate)
         self.delay = 0.0 if self.identity else self.taps / 2 / source_rate
+        self.thinning: tuple[Array, int] | None = None
         if not self.identity:
             self._bank, self._offsets = self._tables(cutoff, beta)
             self._piece_in = max(1, _PIECE * self._down // self._up)
             self._held = self.taps - 1
-            self._thin: Array | None = None
             if self._up == 1 and self._down <= _MOST_THINNED:
                 padding = np.zeros(-self.taps % _LANES, np.float32)
-                self._thin = np.concatenate([padding, self._bank[0]])
+                self.thinning = np.concatenate([padding, self._bank[0]]), self._down
                 self._held += len(padding)
             length = self._held + self._piece_in
             self._history = np.zeros((channels, length), np.float32)
@@ -125,11 +128,11 @@ class StreamResampler:
         count = self._outputs(self._taken + n) - self._made
         held = self._held
         self._history[:, held : held + n] = x.T
-        if count and self._thin is not None:
+        if count and self.thinning is not None:
             first = self._made * self._down - self._taken
             for channel, history in enumerate(self._history):
                 # One dot product of fixed length an output, unlike a matrix product (see above).
-                full = np.correlate(history[: held + n], self._thin, "valid")
+                full = np.correlate(history[: held + n], self.thinning[0], "valid")
                 y[:count, channel] = full[first :: self._down]
         elif count:
             scratch = self._scratch[:count]

@@ -13,6 +13,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -60,6 +61,8 @@ _SHOWN = (
     "confidence",
     "locked",
 )
+_NAMES = tuple(f"transport.{field}" for field in _SHOWN)
+_GLANCE = attrgetter(*_SHOWN)
 
 
 class FastLane:
@@ -291,16 +294,16 @@ class FastLane:
             self.bus.publish(now, now, "host", "message", None, self._messages.popleft())
 
     def _publish(self, slot: Slot, results: list[Result], now: float) -> None:
-        plugin = slot.identifier
-        for r in results:
-            if r.observation is not None:
-                self.transports[plugin].observe(r.observation)
-                self.bus.set(f"{plugin}.tempo", r.time, r.observation.tempo)
-                self.bus.set(f"{plugin}.confidence", r.time, r.observation.confidence)
-            elif r.output.kind == "event":
-                self.bus.publish(r.time, now, plugin, r.output.identifier, r.value, r.label)
+        plugin, names = slot.identifier, slot.names
+        for output, at, value, label, observation in results:
+            if observation is not None:
+                self.transports[plugin].observe(observation)
+                self.bus.set(f"{plugin}.tempo", at, observation.tempo)
+                self.bus.set(f"{plugin}.confidence", at, observation.confidence)
+            elif output.kind == "event":
+                self.bus.publish(at, now, plugin, output.identifier, value, label)
             else:
-                self.bus.set(f"{plugin}.{r.output.identifier}", r.time, r.value, r.label)
+                self.bus.set(names[output.identifier], at, value, label)
 
     def _advance(self, name: str, transport: Transport, now: float) -> None:
         for beat in transport.advance(now):
@@ -315,8 +318,8 @@ class FastLane:
             return
         s = transport.state()
         put = self.bus.set
-        for field in _SHOWN:
-            put(f"transport.{field}", now, float(getattr(s, field)))
+        for name, value in zip(_NAMES, _GLANCE(s)):
+            put(name, now, float(value))
         put("transport.state", now, None, s.state)
 
     def _gap(self, lost: int, rate: int) -> None:

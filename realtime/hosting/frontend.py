@@ -60,6 +60,7 @@ class RateStream:
         self._shared = shared
         self._first = self._line.written  # of the line's samples, the first that counts
         self._taken = 0 if source is None else source.written
+        self._heard = 0
         self._ticks = 0
         self._origin = 0.0
 
@@ -82,9 +83,17 @@ class RateStream:
         source = self._source
         if source is None or self._shared or source.written - self._taken <= lag:
             return
-        new = source.view(source.written, source.written - self._taken)
+        new = source.written - self._taken
+        thinning = self._resampler.thinning
+        if thinning is None or self.channels != 1:
+            heard = source.view(source.written, new)
+            self._line.append(self._resampler.process(heard if self.channels == 1 else heard.T))
+        else:  # the same as the resampler would give, without keeping the past a second time
+            taps, ratio = thinning
+            full = np.correlate(source.view(source.written, new + len(taps) - 1), taps, "valid")
+            self._line.append(full[-self._heard % ratio :: ratio])
         self._taken = source.written
-        self._line.append(self._resampler.process(new if self.channels == 1 else new.T))
+        self._heard += new
 
     def ready(self, end: int) -> int:
         """Samples that can be read already, heard or not; at least `end`."""
@@ -111,7 +120,7 @@ class RateStream:
         if self._source is not None:
             self._taken = self._source.written
         self._first = self._line.written
-        self.written = self._ticks = 0
+        self.written = self._ticks = self._heard = 0
         self._origin = origin
 
 

@@ -92,6 +92,9 @@ class Slot:
         self._factory = factory
         self._plugin: Plugin | None = None
         self._outputs = {o.identifier: o for o in self.descriptor.outputs}
+        self._plain = {k: o for k, o in self._outputs.items() if o.kind != "observation"}
+        self.names = {k: f"{self.identifier}.{k}" for k in self._outputs}
+        self.clock = time.perf_counter  # what cost is measured by; benches put the time of the thread here
         self._failures = 0
         self._off_until = -math.inf
         self._failed_at = -math.inf
@@ -147,14 +150,14 @@ class Slot:
         results: list[Result] = []
         while (due := self.feed.next()) is not None:
             block, block_time = due
-            start = time.perf_counter()
+            start = self.clock()
             try:
                 features = self._plugin.process(block, block_time)
                 if features is not None:
                     self._take(features, now, results)
             except Exception as e:  # anybody's code
                 self.fail(now, e)
-            spent = time.perf_counter() - start
+            spent = self.clock() - start
             self.cost.add(spent)
             if spent > OVERRUN:
                 self.overruns += 1
@@ -233,6 +236,18 @@ class Slot:
         for count, feature in enumerate(features):
             if count >= MOST_FEATURES:
                 raise PluginError(f"more than {MOST_FEATURES} features in one call")
+            if type(feature) is Feature:  # the usual case first: a finite number, about now
+                name, at, value, label = feature
+                output = self._plain.get(name)
+                if (
+                    output is not None
+                    and label is None
+                    and type(value) is type(at) is float
+                    and value - value == 0.0
+                    and -60.0 < at - now < 60.0
+                ):
+                    results.append(Result(output, at, value, None))
+                    continue
             results.append(self._checked(feature, now))
 
     def _checked(self, feature: Feature, now: float) -> Result:
