@@ -26,6 +26,7 @@ _MEAN, _SPREAD = (1.9, 0.56), (1.3, 0.34)  # of rise and change in speech and no
 _WEIGHTS = (2.0, 1.0)
 _BIAS = 0.8
 _SMOOTH = 0.3
+_LEAST, _FOLLOW, _UP, _EACH = (np.float32(v) for v in (_QUIET, _SETTLE, _RISE, 1 / _BANDS))
 
 
 class Activity:
@@ -36,40 +37,44 @@ class Activity:
         edges = np.geomspace(_LOW, _HIGH, _BANDS + 1)
         member = (frequency[:, None] >= edges[:-1]) & (frequency[:, None] < edges[1:])
         member |= np.abs(frequency[:, None] - np.sqrt(edges[1:] * edges[:-1])) < RATE / WINDOW / 2
-        self._bands = (member / member.sum(0) / WINDOW).astype(np.float32)
+        # Each bin twice: for its real and its imaginary part.
+        self._bands = np.repeat(member / member.sum(0) / WINDOW, 2, axis=0).astype(np.float32)
         self._window = np.hanning(WINDOW).astype(np.float32)
         self._floor = np.zeros(_BANDS, np.float32)
         self._smooth = np.zeros(_BANDS, np.float32)
         self._shapes = np.zeros((_BACK, _BANDS), np.float32)
-        self._rises = np.zeros(_LONG)
+        self._rises = [0.0] * _LONG
         self._hops, self._score = 0, 0.0
         self.reset()
 
     def process(self, block: F32) -> float:
         """Probability after one more hop; `block` has :data:`WINDOW` samples."""
-        bins = np.fft.rfft(block * self._window)
-        power = bins.real**2
-        power += bins.imag**2
-        level = power @ self._bands
-        level += np.float32(_QUIET)
+        bins = np.fft.rfft(block * self._window).astype(np.complex64, copy=False)
+        parts = bins.view(np.float32)
+        level = np.dot(np.multiply(parts, parts, out=parts), self._bands)
+        level += _LEAST
         np.log10(level, out=level)
-        shape = level - level.mean()
+        shape = level - np.add.reduce(level) * _EACH
         if self._hops == 0:
             self._floor[:], self._smooth[:], self._shapes[:] = level, level, shape
-        self._smooth += np.float32(_SETTLE) * (level - self._smooth)
-        self._floor += np.float32(_RISE)
-        np.minimum(self._floor, self._smooth, out=self._floor)
+        smooth, floor = self._smooth, self._floor
+        step = level - smooth
+        step *= _FOLLOW
+        smooth += step
+        floor += _UP
+        np.minimum(floor, smooth, out=floor)
         past = self._shapes[self._hops % _BACK]
-        change = float(np.abs(shape - past).mean())
+        change = float(np.add.reduce(np.abs(shape - past))) / _BANDS
         past[:] = shape
-        self._rises[self._hops % _LONG] = (level - self._floor).mean()
+        self._rises[self._hops % _LONG] = float(np.add.reduce(level - floor)) / _BANDS
         self._hops += 1
-        told = (float(self._rises.max()), change)
-        score = _BIAS + sum(w * (v - m) / s for w, v, m, s in zip(_WEIGHTS, told, _MEAN, _SPREAD))
+        score = _BIAS
+        for weight, told, mean, spread in zip(_WEIGHTS, (max(self._rises), change), _MEAN, _SPREAD):
+            score += weight * (told - mean) / spread
         self._score += _SMOOTH * (score - self._score)
         return 1 / (1 + math.exp(-max(-30.0, min(30.0, self._score))))
 
     def reset(self) -> None:
         """Forget the past; the first hop is taken as background."""
-        self._rises[:] = 0.0
+        self._rises = [0.0] * _LONG
         self._hops, self._score = 0, -6.0
