@@ -233,8 +233,8 @@ class Commands:
         return tape.status()
 
     def _preset_save(self, name: str) -> str:
-        if not name or any(c in name for c in "/\\") or name.startswith("."):
-            raise UserError(f"preset name '{name}': letters, digits, '-' and '_' only")
+        if not re.fullmatch(r"\w[\w -]{0,63}", name):
+            raise UserError(f"preset name '{name[:70]}': letters, digits, spaces, '-' and '_' only, 64 at most")
         path = presets.user_folder() / f"{name}.toml"
         saved = self._engine.current_preset().model_copy(update={"name": name})
         presets.save(saved, path)

@@ -282,7 +282,15 @@ class Engine:
 
     def current_preset(self) -> Preset:
         """The preset as it stands, with what was changed while running."""
-        return self.preset.model_copy(update={"outputs": self.runner.settings()})
+        preset, clock = self.preset, self.transport.settings
+        by_hand = {name: getattr(clock, name) for name in ("low_bpm", "high_bpm", "beats_per_bar")}
+        return preset.model_copy(
+            update={
+                "outputs": self.runner.settings(),
+                "rules": self.routing.rules.settings(),
+                "transport": preset.transport.model_copy(update=by_hand),
+            }
+        )
 
     # -- threads ------------------------------------------------------------------------------------------
 

@@ -29,6 +29,9 @@ _STATUS_EVERY = 10
 _MOST_EVENTS = 4096
 _FAILED = 3
 _SWITCH_INTERVAL = 0.0005
+_SETTING = ("plugin", "output", "preset", "rule")
+_CLOCK = ("transport.metre", "transport.window")
+"""What changes the preset as it stands, which the next child has to go on with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +197,7 @@ class _Line:
         except Exception as e:  # a fault of ours, contained
             error = f"{method} failed: {e.__class__.__name__}: {e}"
         self._send(("answer", number, answer, error))
-        if error is None and method.split(".")[0] in ("plugin", "output", "preset"):
+        if error is None and (method.split(".")[0] in _SETTING or method in _CLOCK):
             self._send(("preset", self._engine.current_preset().model_dump()))
 
     def _send(self, message: tuple[Any, ...]) -> None:

@@ -191,20 +191,42 @@ def explain(error: ValidationError, model: type[BaseModel], text: str = "") -> s
 
 
 def save(preset: Preset, path: Path) -> None:
-    """Write atomically; the file that was there is kept as ``NAME.toml.bak``."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """Write atomically; the file that was there is kept as ``NAME.toml.bak``.
+
+    Whenever the machine stops, `path` is the whole old file or the whole new one.
+
+    Raises
+    ------
+    UserError
+        It cannot be written, or a text in it cannot be; what was there is as before.
+    """
+    text = dumps(preset)
+    try:
+        again = parse(text, str(path)).model_copy(update={"name": preset.name})
+        if dumps(again) != text:
+            raise UserError(f"preset {path}: it would not be read as it is; nothing was written")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            _write(path.with_suffix(".toml.bak"), path.read_bytes())
+        _write(path, text.encode("utf-8"))
+    except UnicodeEncodeError as e:
+        raise UserError(f"preset {path}: holds a character that is none ({e.object[e.start : e.end]!r})") from e
+    except OSError as e:
+        raise UserError(f"preset {path}: cannot be written ({e.strerror})") from e
+
+
+def _write(path: Path, content: bytes) -> None:
+    """A file appears whole or not at all."""
     handle, temporary = tempfile.mkstemp(dir=path.parent, suffix=".tmp")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as f:
-            f.write(dumps(preset))
+        with os.fdopen(handle, "wb") as f:
+            f.write(content)
             f.flush()
             os.fsync(f.fileno())
-        if path.exists():
-            os.replace(path, path.with_suffix(".toml.bak"))
         os.replace(temporary, path)
-    except OSError as e:
+    except BaseException:
         Path(temporary).unlink(missing_ok=True)
-        raise UserError(f"preset {path}: cannot be written ({e.strerror})") from e
+        raise
 
 
 def dumps(preset: Preset) -> str:
@@ -232,6 +254,15 @@ def _table(lines: list[str], prefix: str, data: dict[str, Any]) -> None:
             _table(lines, name + ".", item)
 
 
+_ESCAPES = {chr(c): f"\\u{c:04x}" for c in (*range(0x20), 0x7F)} | {
+    '"': '\\"',
+    "\\": "\\\\",
+    "\n": "\\n",
+    "\t": "\\t",
+}
+"""What a TOML string may not hold as it is."""
+
+
 def _key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else _value(key)
 
@@ -245,8 +276,7 @@ def _value(value: Any) -> str:
         return "[" + ", ".join(_value(v) for v in value) + "]"
     if isinstance(value, dict):
         return "{ " + ", ".join(f"{_key(k)} = {_value(v)}" for k, v in value.items() if v is not None) + " }"
-    escaped = str(value).replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-    return f'"{escaped}"'
+    return '"' + "".join(_ESCAPES.get(c, c) for c in str(value)) + '"'
 
 
 def _nearest(name: str, names: Any) -> str:

@@ -79,8 +79,8 @@ class Transport(Follower):
             "hold": lambda p, _: self._hold(_flag(p, "on", not self._held)),
             "one": lambda _, now: self._one(now),
             "resync": lambda _, now: self._resync(now),
-            "metre": lambda p, _: self._metre(_number(p, "beats", 0, 12)),
-            "window": lambda p, _: self._set_window(
+            "metre": lambda p, _: self._metre_by_hand(_number(p, "beats", 0, 12)),
+            "window": lambda p, _: self._window_by_hand(
                 _number(p, "low", 20.0, 400.0), _number(p, "high", 20.0, 400.0)
             ),
             "sync": lambda p, now: self._sync(
@@ -287,6 +287,14 @@ class Transport(Follower):
         if beats != int(beats) or beats == 1:
             raise UserError(f"transport.metre: {beats:g} is not a metre; 2 to 12, or 0 to follow the tracker")
         self._bars.set_metre(self._number + 1, int(beats))
+
+    def _metre_by_hand(self, beats: float) -> None:
+        self._metre(beats)
+        self.settings = self.settings.model_copy(update={"beats_per_bar": int(beats)})
+
+    def _window_by_hand(self, low: float, high: float) -> None:
+        self._set_window(low, high)
+        self.settings = self.settings.model_copy(update={"low_bpm": low, "high_bpm": high})
 
     def _set_window(self, low: float, high: float) -> None:
         if high < 1.5 * low:

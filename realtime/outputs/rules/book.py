@@ -100,8 +100,9 @@ class RuleBook:
 
     Notes
     -----
-    `fire`, `mute`, `scale`, `enable` and `panic` may be called from any thread; they take effect with the next
-    round of the outputs' thread (10 ms). Everything else belongs to that thread.
+    `fire`, `mute`, `scale`, `enable` and `panic` may be called from any thread; what they send leaves with the
+    next round of the outputs' thread (10 ms). `settings` and `status` may be read from any thread, and tell what
+    was called before. Everything else belongs to the outputs' thread.
     """
 
     def __init__(
@@ -149,17 +150,24 @@ class RuleBook:
         """Twice (2) or half (0.5) as often, for rules of beats."""
         if factor not in (0.5, 2.0):
             raise UserError(f"rule '{name}': factor must be 2 or 0.5 (given {factor:g})")
-        rule = self._find(name)
-
-        def scale() -> list[Routed]:
-            rule.trigger.scale(factor)
-            return []
-
-        self._orders.append(scale)
+        self._find(name).trigger.scale(factor)
 
     def panic(self) -> None:
         """Forget all follow-ups and ramps; outputs let go by themselves."""
         self._orders.append(self._forget)
+
+    def settings(self) -> list[RuleSettings]:
+        """The rules as they stand, as a preset has them: switched on or off, muted, scaled."""
+        return [
+            r.settings.model_copy(
+                update={
+                    "enabled": r.settings.name in self._enabled,
+                    "muted": r.muted,
+                    "when": r.trigger.settled(r.settings.when),
+                }
+            )
+            for r in self.rules
+        ]
 
     def status(self) -> list[dict[str, Any]]:
         """What a person sees of each rule, as plain data."""

@@ -43,6 +43,10 @@ class Trigger:
     def scale(self, factor: float) -> None:
         """Twice or half as often, where that means something."""
 
+    def settled(self, when: When) -> When:
+        """`when`, of which this trigger was made, as it stands after scaling."""
+        return when
+
     def grid(self, point: GridPoint, bar_in_phrase: int) -> bool:
         """Whether to fire at a point of the grid."""
         return False
@@ -69,6 +73,15 @@ class Beats(Trigger):
         wanted = self._period / Fraction(factor).limit_denominator(16)
         if FINEST <= wanted <= 256 and (wanted / FINEST).denominator == 1:
             self._period = wanted
+
+    def settled(self, when: When) -> When:
+        """With the period of now."""
+        assert isinstance(when, OnBeats)
+        return (
+            when
+            if self._period == fraction(when.every)
+            else when.model_copy(update={"every": float(self._period)})
+        )
 
     def grid(self, point: GridPoint, bar_in_phrase: int) -> bool:
         """At each multiple."""
