@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.dsp.belief import Belief
 from models.dsp.stepper import F32, Stepper
 from models.key.features import FPS, OCTAVES, Salience
 
@@ -19,48 +20,6 @@ _AUDIBLE = 0.25
 """Sum of the strongest semitones of a frame below which there is nothing tonal to learn from."""
 
 
-class Belief:
-    """A forward filter over classes that mostly stay what they are, and a choice that does not flicker.
-
-    Parameters
-    ----------
-    classes : int
-    stay : float
-        Mean seconds that a class lasts.
-    temper : float
-        Exponent of the network's answers, whose frames are not independent.
-    sure : float
-        Belief from which another class is chosen.
-    """
-
-    def __init__(self, classes: int, stay: float, temper: float, sure: float) -> None:
-        self._leave = 1 - math.exp(-1 / (FPS * stay))
-        self._temper, self._sure, self._classes = temper, sure, classes
-        self.reset()
-
-    def reset(self) -> None:
-        """Know nothing."""
-        self.belief = np.full(self._classes, 1.0 / self._classes)
-        self.chosen = -1
-
-    def step(self, answer: F32) -> bool:
-        """Take one frame's probabilities; whether another class has been chosen."""
-        b = (1 - self._leave) * self.belief + self._leave / self._classes
-        b *= np.maximum(answer, 1e-4) ** self._temper
-        b /= b.sum()
-        self.belief = b
-        best = int(b.argmax())
-        if best != self.chosen and b[best] >= self._sure:
-            self.chosen = best
-            return True
-        return False
-
-    @property
-    def confidence(self) -> float:
-        """Belief in the chosen class, 0–1."""
-        return float(self.belief[self.chosen]) if self.chosen >= 0 else 0.0
-
-
 class KeyTracker:
     """The whole tracker of one stream; owned by one thread, deterministic."""
 
@@ -68,8 +27,8 @@ class KeyTracker:
         self.salience = Salience()
         self._net = Stepper(weights, ("chord", "key"))
         self._keep = math.exp(-1 / (FPS * CHROMA_SECONDS))
-        self.key = Belief(24, 30.0, 0.12, 0.75)
-        self.chord = Belief(25, 1.5, 0.6, 0.6)
+        self.key = Belief(24, FPS, 30.0, 0.12, 0.75)
+        self.chord = Belief(25, FPS, 1.5, 0.6, 0.6)
         self.reset()
 
     def reset(self) -> None:

@@ -101,7 +101,8 @@ class Validator:
         self.fixed = [sampler.batch(10_000_000 + k) for k in range(batches)]
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
-        net, sums = cast(KeyNet, model), {}
+        net = cast(KeyNet, model)
+        sums: dict[str, float] = {}
         for x, chord, key in self.fixed:
             answers, _ = net(x, net.initial(x.shape[1]))
             for name, logits, truth in (("chord", answers.chord, chord), ("key", answers.key, key)):

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from models.structure.features import SIZE
-from models.structure.truth import EVENTS, STATES
+from models.structure.labels import EVENTS, STATES
 from models.training.leaky import keeps, leaky
 
 RATE = 10.0

@@ -23,16 +23,16 @@ from torch.nn import functional
 
 from models.structure.export import export
 from models.structure.features import SIZE, condense
+from models.structure.labels import EVENTS
 from models.structure.network import RATE, StructureNet
-from models.structure.truth import EVENTS, IGNORE, recent, states
+from models.structure.tracker import DELAY
+from models.structure.truth import IGNORE, recent, states
 from models.tags.features import BANDS, FRAMES
 from models.tags.train import auc, vary
 from models.training import loop
 from models.training.dataset import cached_pieces, is_validation
 
 F32 = npt.NDArray[np.float32]
-DELAY = 0.3
-"""Seconds by which the answers trail the sound: a beat or so has to be heard."""
 WINDOW = 1.2
 """Seconds for which an event has "just happened"."""
 FEWEST = 2

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.structure.labels import EVENTS
+
 I64 = npt.NDArray[np.int64]
 F64 = npt.NDArray[np.float64]
 
-STATES = ("breakdown", "build", "groove", "drop")
-"""Few or no drums; on the way up; the piece goes along; full force (drop or chorus)."""
-EVENTS = ("build", "drop", "breakdown", "change")
 IGNORE = -100
 _PLACE = {"breakdown": 0, "build": 1, "verse": 2, "bridge": 2, "outro": 2, "drop": 3, "chorus": 3}
 _SPARSE = 0.5

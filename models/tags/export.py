@@ -22,7 +22,7 @@ PARITY = 1e-4
 
 
 class Step(nn.Module):
-    """One step: ``frame (batch, 4, 80)``, ``past (1, batch, 4, 80)``, ``core (1, batch, 96)``."""
+    """One step: ``frame (batch, 4, 80)``, ``past (1, batch, 4, 80)``, ``core (1, batch, 64)``."""
 
     def __init__(self, net: TagNet) -> None:
         super().__init__()

@@ -8,6 +8,9 @@ FAMILIES = ("drums", "bass", "guitar", "keys", "strings", "brass", "winds", "syn
 TAGS = ("silence", "speech", "singing", "music", "applause", *FAMILIES)
 """In the order of the network's answers. ``applause``: applause-like noise of many small events."""
 
+LEARNT = TAGS[1:]
+"""Tags that the network answers: all but silence, which is arithmetic."""
+
 STEMS = ("speech", "singing", "applause", *FAMILIES, "other")
 """What the renderer keeps the level of; ``other`` is sound with no tag of its own."""
 

@@ -12,12 +12,10 @@ import torch
 from torch import Tensor, nn
 
 from models.tags.features import BANDS, FRAMES
-from models.tags.labels import TAGS
+from models.tags.labels import LEARNT
 
-LEARNT = TAGS[1:]
-"""Tags that the network answers: all but silence, which is arithmetic."""
-CHANNELS = (24, 48)
-DENSE, HIDDEN, EMBEDDING = 96, 96, 64
+CHANNELS = (16, 32)
+DENSE, HIDDEN, EMBEDDING = 96, 64, 64
 States = tuple[Tensor, Tensor]
 
 

@@ -24,8 +24,8 @@ from torch.nn import functional
 
 from models.tags.export import export
 from models.tags.features import BANDS, FRAMES, SPEC, Frames
-from models.tags.labels import FRAME
-from models.tags.network import LEARNT, TagNet
+from models.tags.labels import FRAME, LEARNT
+from models.tags.network import TagNet
 from models.tags.truth import clip_truth, piece_truth
 from models.training import loop
 from models.training.dataset import cache_features, is_validation, pieces
@@ -65,7 +65,7 @@ def sequence(item: Item, start: int, steps: int) -> tuple[F32, F32, F32]:
         target, weight = clip_truth(item.truth, total)
         target, weight = target[start : start + len(part)], weight[start : start + len(part)]
     else:
-        times = (start + 1 + np.arange(len(part))) * FRAME
+        times = (start + 1 + np.arange(len(part), dtype=np.float64)) * FRAME
         target, weight = piece_truth(item.truth, times, part.mean(axis=(1, 2)) > HEARD)
     x = np.zeros((steps, FRAMES, BANDS), np.float32)
     t, w = np.zeros((steps, len(LEARNT)), np.float32), np.zeros((steps, len(LEARNT)), np.float32)

@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from models.tags.labels import FAMILIES, FRAME, STEMS
-from models.tags.network import LEARNT
+from models.tags.labels import FAMILIES, FRAME, LEARNT, STEMS
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]

@@ -1,0 +1,128 @@
+"""Features, network and decisions in one: a tenth of a second of sound in, where in the piece we are out.
+
+Both the plugin and the bench run this class, so what is measured is what is hosted.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from models.dsp.belief import Belief
+from models.dsp.stepper import F32, Stepper
+from models.structure.features import ATTACKS, COLOURS, condense
+from models.structure.labels import EVENTS, STATES
+from models.tags.features import BANDS, HOP, INPUT, Frames
+
+WEIGHTS = Path(__file__).with_name("structure.onnx")
+RATE = INPUT.sample_rate / HOP
+DELAY = 0.3
+"""Seconds by which the network's answers are trained to trail the sound."""
+
+RUNGS = (0.15, 0.5, 0.6, 1.0)
+"""Energy that each state stands for."""
+_RANGE_SECONDS = 60.0
+_QUIET = 0.35
+"""Mean feature below which there is nothing to hear, log10(1 + 1e5 m)."""
+
+
+class Found(NamedTuple):
+    """An event: its name, how sure the network is, and how long ago it happened, in seconds."""
+
+    event: str
+    strength: float
+    ago: float
+
+
+class Loudness:
+    """Where the sound's force lies between the softest and the loudest of the last minute or so, 0–1."""
+
+    def __init__(self) -> None:
+        self._fall = math.exp(-1 / (RATE * _RANGE_SECONDS))
+        self._near = math.exp(-1 / (RATE * 0.8))
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing heard."""
+        self._low = self._high = self._now = math.nan
+
+    def step(self, features: F32) -> float:
+        """Take one step's features; colour counts by its lowest half doubly, attacks as well."""
+        colour, attacks = features[:COLOURS], features[COLOURS : COLOURS + ATTACKS]
+        force = float(colour.mean() + colour[: COLOURS // 2].mean() + attacks.mean())
+        if math.isnan(self._now):
+            self._now, self._low, self._high = force, force - 0.6, force + 0.2
+        self._now = self._near * self._now + (1 - self._near) * force
+        self._high = max(self._now, self._now + self._fall * (self._high - self._now))
+        self._low = min(self._now, self._now + self._fall * (self._low - self._now))
+        return (self._now - self._low) / max(self._high - self._low, 0.8)
+
+
+class StructureTracker:
+    """The whole tracker of one stream; owned by one thread, deterministic.
+
+    Attributes
+    ----------
+    sensitivity : float
+        Above 1 more events are reported, below fewer.
+    state : Belief
+    energy, build : float
+        0–1.
+    """
+
+    THRESHOLDS = {"build": 0.5, "drop": 0.5, "breakdown": 0.5, "change": 0.5}
+    REFRACTORY = {"build": 8.0, "drop": 8.0, "breakdown": 8.0, "change": 4.0}
+
+    def __init__(self, weights: Path = WEIGHTS) -> None:
+        self._frames = Frames()
+        self._net = Stepper(weights, ("state", "event"))
+        self._loudness = Loudness()
+        self._smooth = math.exp(-1 / (RATE * 0.7))
+        self.state = Belief(len(STATES), RATE, 12.0, 0.35, 0.6)
+        self.sensitivity = 1.0
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self._net.reset()
+        self._loudness.reset()
+        self.state.reset()
+        self._before = np.zeros(BANDS, np.float32)
+        self._since = dict.fromkeys(EVENTS, math.inf)
+        self._armed = dict.fromkeys(EVENTS, False)
+        self._steps = 0
+        self.energy = self.build = 0.0
+        self.answers = np.zeros(len(STATES), np.float32), np.zeros(len(EVENTS), np.float32)
+
+    def step(self, block: F32) -> list[Found]:
+        """Take the newest 2824 samples, once per 2400; what has just happened."""
+        frames = self._frames.frames(block)
+        features = condense(frames, self._before)[0]
+        self._before = frames[-1].copy()
+        self._steps += 1
+        state, event = self._net.step(features)
+        self.answers = state, event
+        heard = float(features[:COLOURS].mean()) > _QUIET
+        self.state.step(state)
+        self.build = self._smooth * self.build + (1 - self._smooth) * float(state[1]) * heard
+        loud = self._loudness.step(features) if heard else 0.0
+        expected = float(np.dot(self.state.belief, RUNGS))
+        energy = (0.5 * expected + 0.5 * min(1.0, max(0.0, loud))) if heard else 0.0
+        self.energy = self._smooth * self.energy + (1 - self._smooth) * energy
+        return self._events(event)
+
+    def _events(self, event: F32) -> list[Found]:
+        """Rising through the threshold, once, not in the first seconds and not twice in a row."""
+        found = []
+        for k, name in enumerate(EVENTS):
+            value, limit = float(event[k]), self.THRESHOLDS[name] / self.sensitivity
+            self._since[name] += 1 / RATE
+            if value < 0.5 * limit:
+                self._armed[name] = self._steps > 4 * RATE
+            elif value >= limit and self._armed[name] and self._since[name] >= self.REFRACTORY[name]:
+                self._armed[name], self._since[name] = False, 0.0
+                found.append(Found(name, value, DELAY + 1 / RATE))
+        return found

@@ -1,0 +1,75 @@
+"""Frames, network and silence in one: a tenth of a second of sound in, tags and embedding out.
+
+Both the plugin and the bench run this class, so what is measured is what is hosted.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from models.dsp.stepper import F32, Stepper
+from models.tags.features import HOP, Frames
+from models.tags.labels import FRAME, SILENCE_DB, TAGS
+
+WEIGHTS = Path(__file__).with_name("tags.onnx")
+EMBEDDING = 64
+EMBEDDING_SECONDS = 1.0
+_EDGE = 2.0
+"""How gradually silence begins, dB."""
+
+
+class Tagger:
+    """The tagger of one stream; owned by one thread, deterministic.
+
+    Parameters
+    ----------
+    weights : Path
+
+    Attributes
+    ----------
+    silence_db : float
+        dBFS RMS below which a tenth of a second is silence.
+    smoothing : float
+        Length of the leaky mean over the tags, seconds; 0 for none.
+    """
+
+    def __init__(self, weights: Path = WEIGHTS) -> None:
+        self._frames = Frames()
+        self._net = Stepper(weights, ("tags", "embedding"))
+        self.silence_db, self.smoothing = SILENCE_DB, 0.0
+        self._fade = math.exp(-FRAME / EMBEDDING_SECONDS)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self._net.reset()
+        self._tags = np.zeros(len(TAGS))
+        self._embedding = np.zeros(EMBEDDING)
+
+    def step(self, block: F32) -> list[float]:
+        """Take the newest 2824 samples, once per 2400.
+
+        Returns
+        -------
+        list of float
+            0–1 for each of ``TAGS``. In silence all others fade with it.
+        """
+        tags, embedding = self._net.step(self._frames.frames(block))
+        newest = block[-HOP:]
+        level = 10 * math.log10(float(np.dot(newest, newest)) / HOP + 1e-12)
+        silence = 1 / (1 + math.exp(max(-40.0, min(40.0, (level - self.silence_db) / _EDGE))))
+        now = np.concatenate([[silence], tags * (1 - silence)])
+        keep = math.exp(-FRAME / self.smoothing) if self.smoothing > 0 else 0.0
+        self._tags = keep * self._tags + (1 - keep) * now
+        self._embedding = self._fade * self._embedding + (1 - self._fade) * (1 - silence) * embedding
+        found: list[float] = np.clip(self._tags, 0, 1).tolist()
+        return found
+
+    @property
+    def embedding(self) -> tuple[float, ...]:
+        """Colour of the last second as a unit vector of 64 numbers: the dot product of two is their similarity."""
+        size = float(np.linalg.norm(self._embedding))
+        return tuple((self._embedding / size).tolist()) if size > 1e-4 else (0.0,) * EMBEDDING
