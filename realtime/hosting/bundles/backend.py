@@ -150,4 +150,7 @@ def _shown(shape: Sequence[Any]) -> str:
 
 def reason(error: BaseException) -> str:
     """What a library says went wrong, on one line and not too long."""
-    return " ".join(str(error).split())[:240] or error.__class__.__name__
+    text = " ".join(str(error).split())
+    if "Traceback" in text:
+        text = text.rsplit("Error: ", 1)[-1]  # of a story in many lines, its end
+    return text[:240] or error.__class__.__name__

@@ -77,8 +77,9 @@ def inspect(folder: Path, path: Path, supplied: frozenset[str] = frozenset()) ->
     """
     files.refuse_pickle(path)
     try:
-        with path.open("rb") as f, mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ) as m, memoryview(m) as view:
-            found = _model(view)
+        with path.open("rb") as f:
+            # closed when the last view of it goes: views may outlive an exception for a moment
+            found = _model(memoryview(mmap.mmap(f.fileno(), 0, access=mmap.ACCESS_READ)))
     except (_Malformed, ValueError, RecursionError) as e:
         raise UserError(f"{path}: not an ONNX model; export it again") from e
     except OSError as e:
