@@ -1,0 +1,41 @@
+"""Ctrl-C while the command still starts: quiet, and with the status of Ctrl-C."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+START = """
+import os, signal, sys
+class Pressed:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+sys.meta_path.insert(0, Pressed())
+from realtime.cli.entry import main
+sys.argv[1:] = ["presets"]
+sys.exit(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals to send there")
+@pytest.mark.parametrize("module", ["realtime.cli.main", "platformdirs", "realtime.cli.presets"])
+def test_ctrl_c_during_the_imports_ends_quietly(module: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-c", START.format(module=module)], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (130, "", "")
+
+
+def test_small_matrices_are_left_on_one_thread_unless_the_user_says_otherwise() -> None:
+    code = (
+        "import os, sys; from realtime.cli.entry import main; sys.argv[1:] = ['--version']; main();"
+        "print(os.environ['OPENBLAS_NUM_THREADS'], os.environ['OMP_NUM_THREADS'])"
+    )
+    environment = {"PATH": "", "OMP_NUM_THREADS": "3"}
+    told = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment, check=True
+    )
+    assert told.stdout.splitlines()[-1] == "1 3"
