@@ -9,7 +9,6 @@ import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from types import ModuleType
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +17,7 @@ import soundfile
 
 from realtime.audio.portaudio import muted, started, stream_closed, stream_opened
 from realtime.audio.resample import StreamResampler
+from realtime.audio.roundtrip import clock_ahead, describe_players, find_player
 from realtime.audio.tape import Tape
 from realtime.errors import UserError
 
@@ -69,7 +69,7 @@ def open_sink(
     """
     if to.lower().endswith(".flac"):
         return FileSink(Path(to), rate, channels) if offline else Tape(Path(to), rate, channels, say=say)
-    return None if offline else DeviceSink(to, rate, channels, hop)
+    return None if offline else DeviceSink(to, rate, hop)
 
 
 class FileSink:
@@ -112,21 +112,22 @@ class DeviceSink:
         Seconds from `write` to the air: cushion, hop, and what PortAudio states of the device.
     """
 
-    def __init__(self, to: str, rate: int, channels: int, hop: int) -> None:
-        import rtmixer
-
+    def __init__(self, to: str, rate: int, hop: int) -> None:
         self.underruns = self.dropped = 0
         self._target = hop + round(CUSHION * rate)
         self._most = 2 * self._target + hop
-        self._mixer, self._name = _open(rtmixer.Mixer, to, rate, channels)
-        self._ring = rtmixer.RingBuffer(4 * channels, 1 << round(_ROOM * rate).bit_length())
-        self._silence = np.zeros((self._target, channels), np.float32)
+        self._mixer, self._name, self._channels = _open(to, rate)
+        import rtmixer
+
+        self._ring = rtmixer.RingBuffer(4 * self._channels, 1 << round(_ROOM * rate).bit_length())
+        self._silence = np.zeros((self._target, self._channels), np.float32)
         self._action: Any = None
-        self.latency = self._target / rate + float(self._mixer.latency)
+        self.latency = self._target / rate + stated_latency(self._mixer)
         self._closed = False
 
     def write(self, samples: F32) -> None:
         """Hand frames to the device."""
+        samples = as_channels(samples, self._channels)
         if self._action is not None and self._action not in self._mixer.actions:
             self._action = None  # it has run dry
             self.underruns += 1
@@ -168,9 +169,7 @@ class Player:
     """
 
     def __init__(self, to: str) -> None:
-        import rtmixer
-
-        self._mixer, self.name = _open(rtmixer.Mixer, to, 0, 2)
+        self._mixer, self.name, self._channels = _open(to, 0)
         self._rate = round(self._mixer.samplerate)
 
     def play(self, path: Path, at: float) -> float:
@@ -187,12 +186,13 @@ class Player:
             sound, rate = soundfile.read(path, dtype="float32", always_2d=True)
         except (soundfile.LibsndfileError, RuntimeError) as e:
             raise UserError(f"{path}: cannot be read ({e})") from e
-        stereo = sound[:, :2] if sound.shape[1] >= 2 else np.repeat(sound, 2, axis=1)
+        played = as_channels(sound, self._channels)
         if rate != self._rate:
-            stereo = StreamResampler(rate, self._rate, 2).process(stereo)
-        ahead = self._mixer.time - time.monotonic()
-        at = max(at, time.monotonic() + 2 * float(self._mixer.latency) + 0.01)
-        self._mixer.play_buffer(np.ascontiguousarray(stereo, np.float32), 2, start=at + ahead)
+            played = StreamResampler(rate, self._rate, self._channels).process(played)
+        ahead = clock_ahead(self._mixer)
+        at = max(at, time.monotonic() + 2 * stated_latency(self._mixer) + 0.01)
+        buffer = memoryview(np.ascontiguousarray(played, np.float32).tobytes())
+        self._mixer.play_buffer(buffer, self._channels, start=at + ahead)
         return at
 
     def stop(self) -> None:
@@ -200,18 +200,45 @@ class Player:
         _close(self._mixer)
 
 
-def _open(mixer: Any, to: str, rate: int, channels: int) -> tuple[Any, str]:
-    """A started output stream and the device's name; `rate` 0 = the device's own."""
+def stated_latency(stream: Any) -> float:
+    """Seconds of output latency that PortAudio states; through JACK that cannot be true, and 20 ms are taken."""
+    stated = float(stream.latency)
+    return stated if 0.0 < stated < 1.0 else 0.02
+
+
+def as_channels(samples: F32, channels: int) -> F32:
+    """Sound of any channels for a device of one or two, shape (n, any) → (n, channels), contiguous."""
+    if samples.shape[1] == channels:
+        return np.ascontiguousarray(samples, np.float32)
+    if channels == 1:
+        return samples.mean(axis=1, dtype=np.float32)[:, None]
+    return np.repeat(samples, 2, axis=1) if samples.shape[1] == 1 else np.ascontiguousarray(samples[:, :2])
+
+
+def _open(to: str, rate: int) -> tuple[Any, str, int]:
+    """A started output stream, the device's name, and its channels (two, if it has so many).
+
+    `rate` 0 is the device's own.
+    """
     with started() as sounddevice:
-        index, name, own = find_output(sounddevice, to)
+        try:
+            import rtmixer  # in here: it brings PortAudio in, which must be started afresh
+        except (ImportError, OSError) as e:
+            raise UserError(f"sound out needs rtmixer: pip install rtmixer ({e}); NAME.flac does not") from e
+        player = find_player("" if to == "default" else to, describe_players(sounddevice))
+        rate = rate or player.sample_rate
+        channels = min(2, int(sounddevice.query_devices(player.index)["max_output_channels"]))
         try:
             with muted():
-                stream = mixer(device=index, channels=channels, samplerate=rate or own, blocksize=0, latency="low")
+                stream = rtmixer.Mixer(
+                    device=player.index, channels=channels, samplerate=rate, blocksize=0, latency="low"
+                )
                 stream.start()
         except (sounddevice.PortAudioError, ValueError) as e:
-            raise UserError(f"output '{name}' at {rate or own:g} Hz, {channels} channels: {e}") from e
+            reason = str(e).splitlines()[0]
+            raise UserError(f"output '{player.name}' at {rate} Hz, {channels} channels: {reason}") from e
         stream_opened()
-        return stream, name
+        return stream, player.name, channels
 
 
 def _close(mixer: Any) -> None:
@@ -221,22 +248,3 @@ def _close(mixer: Any) -> None:
         mixer.close()
     finally:
         stream_closed()
-
-
-def find_output(sounddevice: ModuleType, to: str) -> tuple[int, str, float]:
-    """Index, name and sample rate of the output that a name (or a part of it) means; raises ``UserError``."""
-    known = [(i, d) for i, d in enumerate(sounddevice.query_devices()) if d["max_output_channels"] > 0]
-    if not known:
-        raise UserError(f"no sound output here (wanted: '{to}'); NAME.flac writes a file instead")
-    if to in ("", "default"):
-        default = sounddevice.default.device[1]
-        found = [(i, d) for i, d in known if i == default] or known[:1]
-    else:
-        wanted = to.casefold().split(": ", 1)[-1]
-        exact = [(i, d) for i, d in known if d["name"].casefold() == wanted]
-        found = exact or [(i, d) for i, d in known if wanted in d["name"].casefold()]
-    if len(found) != 1:
-        names = ", ".join(f"'{d['name']}'" for _, d in (found or known)[:6])
-        raise UserError(f"output '{to}' is {'not unique' if found else 'unknown'}; there are {names}")
-    index, info = found[0]
-    return index, str(info["name"]), float(info["default_samplerate"])

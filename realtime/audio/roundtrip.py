@@ -73,7 +73,7 @@ class RoundTrip:
 def list_players() -> list[Player]:
     """The sound outputs of now. Raises ``UserError`` where PortAudio is missing."""
     with started() as sounddevice:
-        return _players(sounddevice)
+        return describe_players(sounddevice)
 
 
 def measure(
@@ -130,7 +130,7 @@ def _session(
     buffer = memoryview(chirp(player.sample_rate, level).tobytes())
     due = []
     for number in range(count):
-        ahead = _ahead(stream)  # now, for a clock that counts frames falls behind when a server loses some
+        ahead = clock_ahead(stream)  # now, for a clock that counts frames falls behind when a server loses some
         action = stream.play_buffer(buffer, channels=[1])
         asked = time.monotonic()
         listener.listen(SPACINGS[number % len(SPACINGS)])
@@ -190,7 +190,7 @@ class _Listener:
         return (moment - min(near)) * rate
 
 
-def _ahead(stream: Any) -> float:
+def clock_ahead(stream: Any) -> float:
     """Seconds by which the stream's clock is ahead of ``time.monotonic()``: the tightest of some looks at both."""
     looks = []
     for _ in range(20):
@@ -209,7 +209,7 @@ def _playing(name: str) -> Iterator[tuple[Player, Any]]:
     except (ImportError, OSError) as e:
         raise UserError(f"calibration needs rtmixer, whose timing is exact: pip install rtmixer ({e})") from e
     with started() as sounddevice:
-        player = find_player(name, _players(sounddevice))
+        player = find_player(name, describe_players(sounddevice))
         try:
             with muted():
                 stream = rtmixer.Mixer(
@@ -232,7 +232,8 @@ def _playing(name: str) -> Iterator[tuple[Player, Any]]:
             stream_closed()
 
 
-def _players(sounddevice: ModuleType) -> list[Player]:
+def describe_players(sounddevice: ModuleType) -> list[Player]:
+    """The sound outputs that a started PortAudio knows."""
     apis = [a["name"] for a in sounddevice.query_hostapis()]
     default = sounddevice.default.device[1]
     if default < 0:
