@@ -100,6 +100,11 @@ class Commands:
         }
 
     @property
+    def table(self) -> Mapping[str, Command]:
+        """All commands by name, with what they take."""
+        return self._table
+
+    @property
     def names(self) -> list[str]:
         """All commands."""
         return sorted(self._table)

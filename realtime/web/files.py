@@ -20,6 +20,7 @@ _TYPES = {
     ".webmanifest": "application/manifest+json",
 }
 
+SCHEMA = "/websocket.schema.json"
 _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; manifest-src 'self'; "
     "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -52,11 +53,11 @@ class Files:
         }
         if "/index.html" in self._found:
             self._found["/"] = self._found["/index.html"]
-        schema = json.dumps(protocol.schema(), indent=1).encode()
-        self._found["/websocket.schema.json"] = (schema, _TYPES[".json"])
 
     def get(self, path: str) -> Response:
         """The file at a path (without its query), or 404."""
+        if path == SCHEMA and path not in self._found:  # made when somebody wants it
+            self._found[path] = (json.dumps(protocol.schema(), indent=1).encode(), _TYPES[".json"])
         if path not in self._found:
             return answer(HTTPStatus.NOT_FOUND, b"There is nothing here.\n")
         body, kind = self._found[path]

@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from realtime.bus import Event, Value
+from realtime.web.methods import all_methods
 
 VERSION = 1
 
@@ -220,6 +221,10 @@ def schema() -> dict[str, Any]:
     adapter: TypeAdapter[Any] = TypeAdapter(ServerMessage | Request | Subscription)
     made = adapter.json_schema(ref_template="#/$defs/{model}")
     definitions = made["$defs"]
+    definitions["Request"]["allOf"] = [
+        _params(name, params)
+        for name, params in [("subscribe", {"$ref": "#/$defs/Subscription"}), *all_methods().items()]
+    ]
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"Sidechain WebSocket protocol, version {VERSION}",
@@ -230,6 +235,14 @@ def schema() -> dict[str, Any]:
         ],
         "$defs": definitions,
     }
+
+
+def _params(method: str, params: dict[str, Any]) -> dict[str, Any]:
+    """That requests of this method have these parameters."""
+    wanted: dict[str, Any] = {"properties": {"params": params}}
+    if "required" in params:
+        wanted["required"] = ["params"]
+    return {"if": {"properties": {"method": {"const": method}}}, "then": wanted}
 
 
 _STRICT = json.JSONEncoder(separators=(",", ":"), allow_nan=False, ensure_ascii=False, default=str)
