@@ -1,8 +1,9 @@
 """Cost of the fast lane: per plugin and call, in all (real-time factor), and whether it stays the same for hours.
 
-Sound runs through the engine as fast as it goes, on one thread. 'rtf' is the share of one core that it takes in
-real time. With --hours, the stream goes on that long, and cost and memory of its last minute are held against
-those of minute 5.
+Sound comes in blocks as from a sound card, as fast as it goes, on one thread. All figures are processor time of
+that thread, so that other programs on the machine count little. "rtf" is the share of one core taken in real
+time; under 'file' the same sound in long blocks, as for analyze. With --hours, the stream goes on that long, and
+cost and memory of its last minute are held against those of minute 5.
 """
 
 from __future__ import annotations
@@ -20,15 +21,24 @@ from realtime.audio.source import Block
 from realtime.bench.report import parser, progress, publish
 from realtime.bench.sounds import LoopSource, read_sound
 from realtime.engine import Engine
+from realtime.errors import UserError
+from realtime.preset import Preset
 
 SETTLED = 300.0
 """Stream seconds after which caches, pools and histories are full: what later figures are held against."""
 
 
+BLOCK = 256
+"""Frames at once, as many sound cards give them."""
+
+FILE_SECONDS = 60.0
+
+
 class MeteredSource(LoopSource):
-    """Notes thread time and memory at each minute of stream."""
+    """Gives at most `block` frames at once; notes thread time and memory at each minute of stream."""
 
     minutes: list[tuple[float, float, float]]
+    block = BLOCK
 
     def open(self) -> None:
         """Begin."""
@@ -43,7 +53,7 @@ class MeteredSource(LoopSource):
             self._next += 60.0
             self.minutes.append((seconds, time.thread_time(), resident_mb()))
             progress(f"{seconds / 60:.0f} min")
-        return super().read(most)
+        return super().read(min(most, self.block))
 
 
 def resident_mb() -> float:
@@ -55,38 +65,35 @@ def resident_mb() -> float:
         return 0.0
 
 
-def measure(preset: str, sound: str, seconds: float) -> dict[str, Any]:
+def measure(preset: Preset, sound: str, seconds: float, block: int = BLOCK) -> dict[str, Any]:
     """Figures of `seconds` of `sound` (looped) through the plugins of a preset.
 
-    The total is thread time; a plugin's own share is its median call, so that other programs on the machine do not
-    count. What is left is the host's: resampling, front end, transport, bus.
+    What is left when the plugins' shares are taken off the total is the host's: reading, resampling, front end,
+    transport, bus. Spectra are the host's too, whoever asked for them.
     """
     samples, rate = read_sound(sound)
     source = MeteredSource(samples, rate, seconds)
-    engine = Engine(presets.load(preset), source, outputs=False)
-    gc.collect()
-    gc.freeze()
-    begun = time.thread_time()
-    engine.run_offline()
-    spent = time.thread_time() - begun
+    source.block = block
+    engine, spent = _run(preset, source)
     progress("")
     plugins: list[dict[str, Any]] = []
-    for slot in engine.slots:
-        s = slot.status()
+    for slot in engine.lane.slots:
+        p50, p99, _ = slot.cost.percentiles()
         plugins.append(
             {
                 "plugin": slot.identifier,
-                "hop_ms": s["hop_ms"],
-                "p50_us": 1e3 * s["cost_p50_ms"],
-                "p99_us": 1e3 * s["cost_p99_ms"],
-                "rtf": s["cost_p50_ms"] / s["hop_ms"],
-                "errors": s["errors"],
+                "hop_ms": 1e3 * slot.hop_seconds,
+                "p50_us": 1e6 * p50,
+                "p99_us": 1e6 * p99,
+                "rtf": slot.cost.total / seconds,
+                "errors": slot.errors,
             }
         )
     plugins.append({"plugin": "(host)", "rtf": spent / seconds - sum(p["rtf"] for p in plugins)})
     figures: dict[str, Any] = {
         "stream_seconds": seconds,
-        "preset": preset,
+        "preset": preset.name,
+        "block_frames": block,
         "rtf": spent / seconds,
         "times_real_time": seconds / spent,
         "plugins": plugins,
@@ -94,6 +101,37 @@ def measure(preset: str, sound: str, seconds: float) -> dict[str, Any]:
     if seconds > SETTLED + 120.0:
         figures["stability"] = stability(source.minutes)
     return figures
+
+
+def measure_file(preset: Preset, sound: str, seconds: float = FILE_SECONDS) -> dict[str, float]:
+    """The same in blocks as long as those of files that are run through as fast as it goes."""
+    _, spent = _run(preset, LoopSource(*read_sound(sound), seconds))
+    return {"rtf": spent / seconds, "times_real_time": seconds / spent}
+
+
+def chosen(preset: Preset, plugins: str) -> Preset:
+    """The preset with some of its plugins only; empty = all. Raises ``UserError``."""
+    names = [n for n in plugins.split(",") if n]
+    for name in names:
+        if name not in preset.plugins:
+            raise UserError(
+                f"--plugins: preset '{preset.name}' has no '{name}'; it has {', '.join(preset.plugins)}"
+            )
+    return preset.model_copy(update={"plugins": {n: preset.plugins[n] for n in names or preset.plugins}})
+
+
+def _run(preset: Preset, source: LoopSource) -> tuple[Engine, float]:
+    """The engine after a run, and the processor time that it took after its start."""
+    engine = Engine(preset.model_copy(deep=True), source, outputs=False)
+    engine.open()
+    engine.lane.side = None  # no slow lane here
+    for slot in engine.lane.slots:
+        slot.clock = time.thread_time
+    gc.collect()
+    gc.freeze()
+    begun = time.thread_time()
+    engine.lane.run()
+    return engine, time.thread_time() - begun
 
 
 def stability(minutes: Sequence[tuple[float, float, float]]) -> dict[str, float]:
@@ -117,11 +155,16 @@ def main(arguments: Sequence[str]) -> int:
     """The bench from the command line."""
     options = parser("load", __doc__)
     options.add_argument("--preset", default="everything", help="whose plugins (default: %(default)s)")
+    options.add_argument("--plugins", default="", metavar="NAME,…", help="only these of them (default: all)")
+    options.add_argument("--block", type=int, default=BLOCK, help="frames at once (default: %(default)d)")
     options.add_argument("--sound", default="demo", metavar="FILE", help="sound to loop (default: the demo)")
     options.add_argument("--seconds", type=float, default=120.0, help="of stream (default: %(default)g)")
     options.add_argument(
         "--hours", type=float, default=0.0, help="of stream, to see whether it stays flat, e.g. 2"
     )
     args = options.parse_args(arguments)
-    publish("load", args, measure(args.preset, args.sound, args.hours * 3600 or args.seconds))
+    preset = chosen(presets.load(args.preset), args.plugins)
+    figures = measure(preset, args.sound, args.hours * 3600 or args.seconds, max(1, args.block))
+    figures["file"] = measure_file(preset, args.sound)
+    publish("load", args, figures)
     return 0
