@@ -7,6 +7,8 @@ plugins that are called on them, and shares out what the machine can spare.
 
 from __future__ import annotations
 
+import select
+import sys
 import threading
 import time
 from collections import deque
@@ -176,7 +178,10 @@ class SlowLane:
                 sound = self.sound
                 assert sound is not None
                 for slot in self.slots:
-                    slot.pulse(now, sound, self)
+                    try:
+                        slot.pulse(now, sound, self)
+                    except Exception as e:  # a fault of ours must not take the other plugins along
+                        slot.break_off(e, self)
                 self._leaving = [s for s in self._leaving if s.pulse(now, sound, self)]
                 if now >= self._admit_at:
                     self._admit_at = now + _ADMIT_EVERY
@@ -192,7 +197,9 @@ class SlowLane:
     def _wait(self) -> None:
         """Until a worker says something, but not for long."""
         links = [s.link for s in self.slots if s.link is not None]
-        if links:
+        if links and sys.platform == "win32":
+            select.select(links, [], [], PULSE)
+        elif links:
             wait(links, PULSE)
         else:
             self._stop.wait(PULSE)

@@ -7,8 +7,6 @@ Commands may come from any thread and are queued; everything else runs on the sl
 from __future__ import annotations
 
 import math
-import threading
-import time
 from collections import deque
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -18,6 +16,7 @@ from realtime.hosting.kindslots import matches
 from realtime.hosting.plugin import PluginFactory
 from realtime.hosting.slot import Slot
 from realtime.hosting.slow.jobs import job_folder
+from realtime.hosting.slow.jobstate import JobState
 from realtime.hosting.slow.process import WorkerProcess
 from realtime.hosting.slow.shared import Board, Sound
 from realtime.hosting.slow.wire import Answer, GarbageError, Message, checked
@@ -40,9 +39,6 @@ FORGIVEN_AFTER = 60.0
 
 JOB_PATIENCE = 60.0
 """Least seconds a job may go on without a word of progress."""
-
-CANCELLED_WITHIN = 2.0
-"""Seconds a cancelled job has to end by itself."""
 
 IDLE_AFTER = 120.0
 """Seconds after which the worker of a job that nobody starts is ended: big models do not stay in memory."""
@@ -108,17 +104,13 @@ class SlowSlot(Slot):
         self.state = "off"
         self.restarts = self.stalls = 0
         self.memory_mb = 0.0
-        self.job = ""
-        self.number = 0
-        self.share = 0.0
+        self.job = JobState(self.identifier, self.board)
         self._brought = brought
         self._process: WorkerProcess | None = None
         self._orders: deque[tuple[Any, ...]] = deque(maxlen=_MOST_ORDERS)
-        self._lock = threading.Lock()
-        self._wanted: dict[str, Any] | None = None
         self._closing = self._ready = self._stalled = False
         self._started = self._measured = self._active = 0.0
-        self._start_at = self._cancel_by = self._sick_at = -math.inf
+        self._start_at = self._sick_at = -math.inf
 
     # -- any thread ---------------------------------------------------------------------------------------
 
@@ -161,22 +153,13 @@ class SlowSlot(Slot):
 
     def start_job(self, request: dict[str, Any]) -> int:
         """Begin a job; returns its number. Raises ``UserError``."""
-        with self._lock:
-            if not self.enabled:
-                raise UserError(f"job '{self.identifier}' is off{': ' + self.error if self.error else ''}")
-            if self.job in ("waiting", "running"):
-                raise UserError(f"job '{self.identifier}' runs already; job.cancel ends it")
-            self.number += 1
-            self.share, self.job, self._wanted = 0.0, "waiting", request
-            return self.number
+        if not self.enabled:
+            raise UserError(f"job '{self.identifier}' is off{': ' + self.error if self.error else ''}")
+        return self.job.start(request)
 
     def cancel_job(self) -> None:
         """End the job that runs. Raises ``UserError`` if none does."""
-        with self._lock:
-            if self.job not in ("waiting", "running"):
-                raise UserError(f"job '{self.identifier}' does not run")
-            self.board["cancel"] = float(self.number)
-            self._cancel_by = time.monotonic() + CANCELLED_WITHIN
+        self.job.cancel()
 
     @property
     def link(self) -> Any:
@@ -190,7 +173,7 @@ class SlowSlot(Slot):
         if self._process is None or not self.enabled:
             return 0.0
         if self.descriptor.kind == "job":
-            return 1.0 if self.job == "running" else 0.0
+            return float(self.job.running)
         return self.board["load"]
 
     @property
@@ -237,7 +220,7 @@ class SlowSlot(Slot):
             "memory_mb": self.memory_mb,
         }
         if d.kind == "job":
-            found["job"] = {"number": self.number, "state": self.job, "progress": self.share}
+            found["job"] = self.job.status()
         return found
 
     # -- the slow lane's thread ---------------------------------------------------------------------------
@@ -248,16 +231,12 @@ class SlowSlot(Slot):
             self.stop()
             return False
         if self._process is None:
-            if (
-                self.enabled
-                and now >= self._start_at
-                and (self.descriptor.kind != "job" or self._wanted is not None)
-            ):
+            if self.enabled and now >= self._start_at and (self.descriptor.kind != "job" or self.job.unfinished):
                 self._start(now, sound, desk)
             elif not self.enabled:
                 self.state = "off"
-            if self._process is None:
-                self._give_up_job(now, desk)
+            if self._process is None and self.job.unfinished and (not self.enabled or self.job.cancelled):
+                self._done(self.job.number, self.error or "it is off", desk)
             return True
         try:
             for message in self._process.end.receive():
@@ -269,6 +248,11 @@ class SlowSlot(Slot):
         if self._process is not None and self._ready:
             self._forward(now, desk)
         return True
+
+    def break_off(self, error: Exception, desk: Desk) -> None:
+        """A fault of ours in ``pulse``: this plugin is off, the others go on."""
+        self._end_process()
+        self._off(f"a fault of the host: {error.__class__.__name__}: {error}", desk)
 
     def tell_to_stop(self) -> None:
         """Ask the worker to end; ``stop`` then waits for it."""
@@ -321,8 +305,8 @@ class SlowSlot(Slot):
                 self.error = str(content[0])[:500]
                 desk.fault(self.error)
             elif kind == "progress":
-                self.share = float(content[0])
-                desk.progress(self, self.share, str(content[1]))
+                self.job.share = float(content[0])
+                desk.progress(self, self.job.share, str(content[1]))
             elif kind == "done":
                 self._done(int(content[0]), str(content[1]), desk)
         except (IndexError, TypeError, ValueError) as e:
@@ -338,6 +322,13 @@ class SlowSlot(Slot):
         if process.end.ended or not process.alive:
             self._lost(now, process.finish(0.5), desk)
             return
+        if now - self._measured >= _MEASURE_EVERY:
+            self._measured = now
+            self.memory_mb = process.resident_mb() or board["memory"]
+            if self.memory_mb > self.descriptor.memory_mb:
+                uses, most = self.memory_mb, self.descriptor.memory_mb
+                self._lost(now, f"uses {uses:.0f} MB of memory, more than its {most} MB", desk)
+                return
         if not self._ready:
             if now - self._started > START_WITHIN:
                 self._lost(now, f"did not get ready within {START_WITHIN:g} s", desk)
@@ -355,13 +346,6 @@ class SlowSlot(Slot):
                 desk.fault(f"slow plugin '{self.identifier}' has not answered for {silent:.1f} s")
         else:
             self._stalled = False
-        if now - self._measured >= _MEASURE_EVERY:
-            self._measured = now
-            self.memory_mb = process.resident_mb() or board["memory"]
-            if self.memory_mb > self.descriptor.memory_mb:
-                uses, most = self.memory_mb, self.descriptor.memory_mb
-                self._lost(now, f"uses {uses:.0f} MB of memory, more than its {most} MB", desk)
-                return
         if self.enabled and self._ready and not board["enabled"] and not self._orders:
             self.enabled, self.state = False, "off"  # the worker has turned it off after failures
         if self._failures and now - self._sick_at > FORGIVEN_AFTER:
@@ -374,48 +358,38 @@ class SlowSlot(Slot):
         while self._orders:
             order = self._orders[0]
             if not process.end.send(*order):
-                break
+                return
             if order[0] == "turn":
                 self.board["enabled"] = float(order[1])  # until the worker says so itself
                 self.state = "ready" if order[1] else "off"
             self._orders.popleft()
         if self.descriptor.kind != "job":
             return
-        with self._lock:
-            wanted, self._wanted = self._wanted, None
-        if wanted is not None:
-            self.job = "running"
-            process.end.send("job", self.number, wanted)
-            desk.job(self, self.number, "started")
-        if self.job == "running":
+        request = self.job.request()
+        if request is not None and process.end.send("job", self.job.number, request):
+            self.job.begun()
+            desk.job(self, self.job.number, "started")
+        if self.job.unfinished:
             self._active = now
-            if self.board["cancel"] >= self.number and now > self._cancel_by:
-                self._end_process()
-                self._done(self.number, "", desk)
+        if self.job.deaf(now):
+            self._end_process()
+            self._done(self.job.number, "", desk)
         elif now - self._active > IDLE_AFTER:
             self.stop()
 
     def _done(self, number: int, fault: str, desk: Desk) -> None:
-        if number != self.number or self.job != "running":
-            return
-        cancelled = self.board["cancel"] >= number
-        self.job = "cancelled" if cancelled else "failed" if fault else "done"
-        if fault and not cancelled:
+        how = self.job.finish(number, fault)
+        if how.startswith("failed"):
             self.errors += 1
             self.error = fault[:500]
-        desk.job(self, number, "cancelled" if cancelled else f"failed: {fault}" if fault else "done")
-
-    def _give_up_job(self, now: float, desk: Desk) -> None:
-        """A job that waits for a worker that will not come, or is no longer wanted, ends."""
-        if self.job == "waiting" and (not self.enabled or self.board["cancel"] >= self.number):
-            self._wanted, self.job = None, "running"
-            self._done(self.number, self.error or "it is off", desk)
+        if how:
+            desk.job(self, number, how)
 
     def _lost(self, now: float, why: str, desk: Desk) -> None:
         """The worker is gone, or has to go: say so, and start another, or give up."""
         self._end_process()
-        if self.job == "running":
-            self._done(self.number, f"its worker {why}", desk)
+        if self.job.running:
+            self._done(self.job.number, f"its worker {why}", desk)
         self._failures += 1
         self._sick_at = now
         self.errors += 1
