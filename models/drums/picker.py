@@ -1,7 +1,7 @@
 """From the network's curves to hits: at once, once per hit.
 
-A hit of a class is told at the first frame whose probability reaches the class's threshold, and not again until the
-curve has fallen below half of it and the refractory time has passed.
+A hit of a class is told at the first frame whose probability reaches the class's threshold, and not again until
+the curve has fallen below half of it and the refractory time has passed.
 """
 
 from __future__ import annotations

@@ -3,8 +3,8 @@
     python -m models.voice.corpus BANK --human DIR --fsdd DIR [--spoken 500] [--sung 120] [--seed 1]
 
 DIR of ``--human`` is searched for recorded speech as Debian's packages hold it: ``asterisk-core-sounds-*-g722``,
-``asterisk-prompt-*``, ``klettres-data``, ``ktuberling-data``, ``tuxpaint-stamps-default`` (``apt-get download`` and
-``dpkg -x`` into DIR; CARD.md lists them). Formats that libsndfile does not read need PyAV. ``--spoken`` needs
+``asterisk-prompt-*``, ``klettres-data``, ``ktuberling-data``, ``tuxpaint-stamps-default`` (``apt-get download``
+and ``dpkg -x`` into DIR; CARD.md lists them). Formats that libsndfile does not read need PyAV. ``--spoken`` needs
 espeak-ng. A bank is ``BANK.npy`` (int16, 24 kHz, all clips in a row) and ``BANK.json`` (start, length, speaker).
 """
 
@@ -95,8 +95,8 @@ def sung(count: int, seed: int) -> Iterator[Clip]:
         rng = np.random.default_rng((seed, 2, k))
         singer = Singer(
             size=float(rng.uniform(0.85, 1.25)), vibrato=float(rng.choice([0, 15, 30, 60, 100])),
-            rate=float(rng.uniform(4.5, 7)), breath=float(rng.uniform(0.01, 0.12)), tilt=float(rng.uniform(0.8, 1.5)),
-            glide=float(rng.uniform(0.01, 0.08)), jitter=float(rng.uniform(2, 15)),
+            rate=float(rng.uniform(4.5, 7)), breath=float(rng.uniform(0.01, 0.12)),
+            tilt=float(rng.uniform(0.8, 1.5)), glide=float(rng.uniform(0.01, 0.08)), jitter=float(rng.uniform(2, 15)),
         )  # fmt: skip
         pitch, at, syllables = float(rng.uniform(43, 74)), 0.2, []
         pace = float(np.exp(rng.uniform(np.log(0.13), np.log(0.8))))

@@ -92,7 +92,7 @@ class Material:
         x, _ = soundfile.read(song.path, start=int(start * RATE), frames=LENGTH, dtype="float32")
         x = np.pad(x, (0, LENGTH - len(x)))
         scale = float(np.sqrt(np.mean(x**2))) + 1e-6
-        return x / np.float32(scale), tuple((a - start, b - start) for a, b in song.vocals)
+        return np.asarray(x / scale, np.float32), tuple((a - start, b - start) for a, b in song.vocals)
 
     def noise(self, rng: Rng) -> F32:
         """Eight seconds of recorded or made noise at unit RMS."""
@@ -127,13 +127,17 @@ def made_noise(rng: Rng) -> F32:
         x = x * np.interp(t, np.linspace(0, SECONDS, 24), 10 ** rng.normal(0, 0.4, 24)).astype(np.float32)
     elif kind < 0.5:  # hum and machines
         f = log_uniform(rng, 45, 400)
-        tone = sum(np.sin(2 * np.pi * f * k * t + rng.uniform(0, 6)) / k for k in range(1, int(rng.integers(2, 12))))
+        tone = sum(
+            np.sin(2 * np.pi * f * k * t + rng.uniform(0, 6)) / k for k in range(1, int(rng.integers(2, 12)))
+        )
         x = x * np.float32(0.3) + np.asarray(tone, np.float32)
     elif kind < 0.7:  # knocks and clicks
         hits = np.zeros(LENGTH, np.float32)
         for at in rng.uniform(0, SECONDS - 0.2, int(rng.integers(4, 40))):
             n = int(log_uniform(rng, 0.002, 0.12) * RATE)
-            hits[int(at * RATE) :][:n] += (rng.standard_normal(n) * np.exp(-5 * np.arange(n) / n)).astype(np.float32)
+            hits[int(at * RATE) :][:n] += (rng.standard_normal(n) * np.exp(-5 * np.arange(n) / n)).astype(
+                np.float32
+            )
         band = fx.biquad("peak", log_uniform(rng, 150, 5000), 2, 15, RATE)
         x = x * np.float32(0.02) + fx.equalise(hits, [band])
     return np.asarray(x, np.float32)
@@ -187,7 +191,9 @@ def _with_voice(rng: Rng, material: Material, x: F32) -> tuple[F32, U8]:
     if chance(rng, 0.15):
         voice = fx.compress(voice, -18, 4, 0.005, 0.1, RATE)
     if chance(rng, 0.35):
-        voice = fx.convolve(voice, room_response(rng, RATE, log_uniform(rng, 0.12, 0.9), float(rng.uniform(-2, 14))))
+        voice = fx.convolve(
+            voice, room_response(rng, RATE, log_uniform(rng, 0.12, 0.9), float(rng.uniform(-2, 14)))
+        )
     snr = float(rng.uniform(-5, 25)) if chance(rng, 0.85) else float(rng.uniform(25, 60))
     return voice + x * np.float32(10 ** (-snr / 20)), label
 
@@ -219,7 +225,7 @@ def _heard(rng: Rng, x: F32) -> F32:
         x = fx.saturate(np.asarray(x, np.float32), float(rng.uniform(0.5, 3)))
     x = x * (10 ** (rng.uniform(-46, -12) / 20))
     if chance(rng, 0.5):
-        x = x + rng.standard_normal(len(x)) * 10 ** (rng.uniform(-100, -65) / 20)
+        x = np.asarray(x + rng.standard_normal(len(x)) * 10 ** (rng.uniform(-100, -65) / 20), np.float32)
     return np.clip(x, -1, 1).astype(np.float32)
 
 

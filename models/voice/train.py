@@ -75,7 +75,7 @@ class Scenes:
 
 
 def vary(x: F32, rng: np.random.Generator) -> F32:
-    """A smooth equaliser and a level on top of the scene's own, the same for both windows; now and then a notch."""
+    """A smooth equaliser and a level on top of the scene's own, in both windows; now and then a notch."""
     knots = rng.normal(0, 0.12, 6) + rng.uniform(-0.3, 0.3)
     gain = np.interp(CENTRES, np.linspace(CENTRES[0], CENTRES.max(), 6), knots).astype(np.float32)
     y = np.maximum(x + gain * (x > 0.3), 0.0)
