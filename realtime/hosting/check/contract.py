@@ -13,7 +13,7 @@ from realtime.bus import Event, Value
 from realtime.engine import Engine
 from realtime.errors import PluginError
 from realtime.hosting.check import sounds
-from realtime.hosting.check.driving import F32, Said, Subject, call, drive
+from realtime.hosting.check.driving import F32, Said, Subject, blocks, call, checked, drive, outside
 from realtime.hosting.check.verdict import Verdict
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput
 from realtime.preset import PluginSettings, Preset
@@ -164,9 +164,7 @@ class _Turns:
     """Drives one instance over the sound in several goes, with the windows of one go."""
 
     def __init__(self, plugin: Any, h: Hearing) -> None:
-        from realtime.hosting.check.driving import blocks, checked
-
-        self._plugin, self._h, self._checked = plugin, h, checked
+        self._plugin, self._h = plugin, h
         self._blocks = blocks(h.subject.descriptor, h.sound)
         self._done = 0
 
@@ -176,7 +174,7 @@ class _Turns:
         while self._done + self._h.hop <= min(sample, self._h.sound.shape[-1]):
             block, at = next(self._blocks)
             self._done += self._h.hop
-            said += [self._checked(self._h.subject.descriptor, f, at) for f in call(self._plugin, block, at)]
+            said += [checked(self._h.subject.descriptor, f, at) for f in call(self._plugin, block, at)]
         return said
 
 
@@ -194,15 +192,21 @@ def hostile(h: Hearing) -> Verdict:
     plugin = h.subject.fresh()
     shape = h.sound.shape[-1]
     try:
-        drive(plugin, sounds.hostile(h.rate, shape, h.sound.ndim))
-        after = drive(plugin, h.sound, start=shape / h.rate)
+        loud = drive(plugin, sounds.hostile(h.rate, shape, h.sound.ndim), ranges=False)
+        after = drive(plugin, h.sound, start=shape / h.rate, ranges=False)
         plugin.skipped(4800)
-        drive(plugin, h.sound, start=2 * shape / h.rate + 0.1)
+        drive(plugin, h.sound, start=2 * shape / h.rate + 0.1, ranges=False)
     except PluginError as e:
         return Verdict("hostile sound", "fail", str(e))
     expected = {s.output for s in h.said if _continuous(h, s)}
     if missing := expected - {s.output for s in after}:
         return Verdict("hostile sound", "fail", f"after it, '{sorted(missing)[0]}' says nothing any more")
+    for s in loud:
+        output = h.subject.descriptor.output(s.output)
+        numbers = s.value if isinstance(s.value, tuple) else (s.value,) if isinstance(s.value, float) else ()
+        if output is not None and (wrong := outside(output, numbers)) is not None:
+            told = f"'{s.output}' is {wrong:g}, declared is {output.minimum:g} to {output.maximum:g}"
+            return Verdict("hostile sound", "warn", f"finite, but {told}")
     return Verdict("hostile sound", "pass", "silence, denormals, +24 dB, a gap: finite, in range, and goes on")
 
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from realtime.bus import plain
 from realtime.errors import PluginError
 from realtime.hosting.kinds import EventPlugin, Happening, InsertPlugin
-from realtime.hosting.plugin import AudioInput, Context, Descriptor, Feature, Plugin, PluginFactory
+from realtime.hosting.plugin import AudioInput, Context, Descriptor, Feature, Output, Plugin, PluginFactory
 from realtime.hosting.spectral import LogMelSpec, Spectrum, log_mel
 from realtime.musical import BeatObservation
 
@@ -106,6 +106,7 @@ def drive(
     sound: F32,
     start: float = 0.0,
     scribble: bool = False,
+    ranges: bool = True,
     taken: Callable[[float, float], None] | None = None,
 ) -> list[Said]:
     """Feed a recording hop by hop, and check each feature as the host does.
@@ -114,6 +115,8 @@ def drive(
     ----------
     scribble : bool
         Overwrite each block after the call: a plugin that kept it is found out.
+    ranges : bool
+        Whether results must lie in their declared ranges.
     taken : callable, optional
         Called after each call with the seconds it took on the clock and of this thread's processor time.
 
@@ -132,14 +135,14 @@ def drive(
             taken(time.perf_counter() - begun, time.thread_time() - busy)
         if len(features) > MOST_FEATURES:
             raise PluginError(f"{len(features)} features in one call; at most {MOST_FEATURES}")
-        said += [checked(plugin.descriptor, f, at) for f in features]
+        said += [checked(plugin.descriptor, f, at, ranges) for f in features]
         if scribble:
             block.flags.writeable = True
             block[...] = 7.0
     return said
 
 
-def checked(descriptor: Descriptor, feature: Any, at: float) -> Said:
+def checked(descriptor: Descriptor, feature: Any, at: float, ranges: bool = True) -> Said:
     """One feature as :class:`Said`. Raises ``PluginError`` if it breaks the contract."""
     if not isinstance(feature, Feature):
         raise PluginError(f"returned {type(feature).__name__} in place of Feature")
@@ -172,13 +175,20 @@ def checked(descriptor: Descriptor, feature: Any, at: float) -> Said:
         raise PluginError(f"{where} has {len(numbers)} values; declared is size {output.size}")
     if output.kind == "value" and len(numbers) != 1:
         raise PluginError(f"{where} must be one number (given {value})")
-    slack = 1e-6 * max(1.0, abs(output.minimum), abs(output.maximum)) if numbers else 0.0
-    if output.kind != "label" and any(not output.minimum - slack <= v <= output.maximum + slack for v in numbers):
-        wrong = next(v for v in numbers if not output.minimum - slack <= v <= output.maximum + slack)
+    wrong = outside(output, numbers)
+    if ranges and wrong is not None:
         raise PluginError(
             f"{where} is {wrong:g} at {at:.3f} s; declared is {output.minimum:g} to {output.maximum:g}"
         )
     return Said(at, feature.output, when, value, feature.label)
+
+
+def outside(output: Output, numbers: tuple[float, ...]) -> float | None:
+    """The first number that is not in the declared range (scores of labels have none)."""
+    if output.kind == "label":
+        return None
+    slack = 1e-6 * max([1.0, *(abs(v) for v in (output.minimum, output.maximum) if math.isfinite(v))])
+    return next((v for v in numbers if not output.minimum - slack <= v <= output.maximum + slack), None)
 
 
 def _observation(where: str, value: Any) -> BeatObservation:
