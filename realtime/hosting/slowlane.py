@@ -210,7 +210,8 @@ class SlowLane:
         given = admission.shares(demands, self._cores)
         for slot in self.slots:
             name = slot.identifier
-            throttled = given[name] < _THROTTLED * demands[name]
+            # a job is one long call that cannot be paced; it counts, so that the others make room for it
+            throttled = given[name] < _THROTTLED * demands[name] and slot.descriptor.kind != "job"
             slot.board["duty"] = given[name] if throttled else 1.0
             if throttled and name not in self._throttled:
                 text = (
