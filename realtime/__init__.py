@@ -22,7 +22,16 @@ if TYPE_CHECKING:
     from realtime.bus import Event, Value
     from realtime.engine import Engine
     from realtime.errors import UserError
-    from realtime.hosting.plugin import AudioInput, Context, Descriptor, Feature, Output, Parameter, Plugin
+    from realtime.hosting.kinds import (
+        CombinePlugin,
+        EventPlugin,
+        Happening,
+        InsertPlugin,
+        JobControl,
+        JobPlugin,
+        Latest,
+    )
+    from realtime.hosting.plugin import AudioInput, Context, Descriptor, Feature, Output, Parameter, Plugin, Text
     from realtime.hosting.spectral import LogMelSpec, StftSpec
     from realtime.musical import Beat, BeatObservation
     from realtime.preset import Preset
@@ -33,11 +42,18 @@ _HOME = {
     "AudioInput": "realtime.hosting.plugin",
     "Beat": "realtime.musical",
     "BeatObservation": "realtime.musical",
+    "CombinePlugin": "realtime.hosting.kinds",
     "Context": "realtime.hosting.plugin",
     "Descriptor": "realtime.hosting.plugin",
     "Engine": "realtime.engine",
     "Event": "realtime.bus",
+    "EventPlugin": "realtime.hosting.kinds",
     "Feature": "realtime.hosting.plugin",
+    "Happening": "realtime.hosting.kinds",
+    "InsertPlugin": "realtime.hosting.kinds",
+    "JobControl": "realtime.hosting.kinds",
+    "JobPlugin": "realtime.hosting.kinds",
+    "Latest": "realtime.hosting.kinds",
     "LogMelSpec": "realtime.hosting.spectral",
     "Output": "realtime.hosting.plugin",
     "Parameter": "realtime.hosting.plugin",
@@ -45,6 +61,7 @@ _HOME = {
     "Preset": "realtime.preset",
     "StftSpec": "realtime.hosting.spectral",
     "Supervisor": "realtime.supervisor",
+    "Text": "realtime.hosting.plugin",
     "UserError": "realtime.errors",
     "Value": "realtime.bus",
     "load_preset": "realtime.preset",
@@ -56,11 +73,18 @@ __all__ = [
     "AudioInput",
     "Beat",
     "BeatObservation",
+    "CombinePlugin",
     "Context",
     "Descriptor",
     "Engine",
     "Event",
+    "EventPlugin",
     "Feature",
+    "Happening",
+    "InsertPlugin",
+    "JobControl",
+    "JobPlugin",
+    "Latest",
     "LogMelSpec",
     "Output",
     "Parameter",
@@ -68,6 +92,7 @@ __all__ = [
     "Preset",
     "StftSpec",
     "Supervisor",
+    "Text",
     "UserError",
     "Value",
     "load_preset",
