@@ -135,9 +135,7 @@ class OnnxBackend:
         shape = concrete(given.shape, array.size)
         if array.size not in (1, int(np.prod(shape))):
             raise UserError(f"{self._who}: constant '{name}' has {array.size} values, not {list(shape)}")
-        return np.ascontiguousarray(
-            np.broadcast_to(array.reshape(-1) if array.size == 1 else array.reshape(shape), shape)
-        )
+        return np.full(shape, array.item(), kind) if array.size == 1 else array.reshape(shape)
 
 
 _ONNX_TYPES = {
