@@ -171,8 +171,8 @@ class Engine:
             Called now and then with the stream seconds done.
         """
         self._wanted = False
-        self.slots = make_slots(self.preset, self.plugins, inline=True)
-        self.lane.slots = [s for s in self.slots if s.descriptor.kind != "job"]
+        made = make_slots(self.preset, self.plugins, inline=True)
+        self.lane.slots = self.slots = [s for s in made if s.descriptor.kind != "job"]
         if any(s.descriptor.kind == "event" for s in self.slots):
             self.lane.side = self.slow
         self.open()

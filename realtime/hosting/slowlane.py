@@ -56,6 +56,11 @@ class SlowLane:
     heard : callable, optional
         Told of sound that a job has made: the slot, and its path. On the slow lane's thread.
 
+    Attributes
+    ----------
+    cores : float
+        Cores that slow plugins may keep busy, all together.
+
     Notes
     -----
     ``write``, ``jump`` and ``deliver`` belong to the fast lane's thread; the rest to whoever owns the host.
@@ -73,7 +78,7 @@ class SlowLane:
         self._leaving: list[SlowSlot] = []
         self._throttled: set[str] = set()
         self._admit_at = 0.0
-        self._cores = admission.budget()
+        self.cores = admission.budget()
 
     # -- fast lane ----------------------------------------------------------------------------------------
 
@@ -207,7 +212,7 @@ class SlowLane:
     def _admit(self) -> None:
         """Share out the cores that are left; whoever gets less than it would take leaves windows out."""
         demands = {s.identifier: s.demand for s in self.slots}
-        given = admission.shares(demands, self._cores)
+        given = admission.shares(demands, self.cores)
         for slot in self.slots:
             name = slot.identifier
             # a job is one long call that cannot be paced; it counts, so that the others make room for it
@@ -221,7 +226,7 @@ class SlowLane:
                 self._put(Item("host", "message", float("nan"), None, text))
             if throttled:
                 self._throttled.add(name)
-            elif demands[name] < 0.5 * self._cores / max(1, len(self.slots)):
+            elif demands[name] < 0.5 * self.cores / max(1, len(self.slots)):
                 self._throttled.discard(name)
 
     def values(self) -> dict[str, float]:
@@ -243,4 +248,4 @@ class SlowLane:
 
     def status(self) -> dict[str, Any]:
         """The lane itself, as plain data."""
-        return {"cores": self._cores, "dropped": self.dropped, "running": self.running}
+        return {"cores": self.cores, "dropped": self.dropped, "running": self.running}

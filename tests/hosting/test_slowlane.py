@@ -163,6 +163,19 @@ def test_one_that_thinks_for_long_leaves_windows_out_and_that_is_said() -> None:
         until(lambda: host.engine.value("host.slow.slow.age").value > 0)
 
 
+def test_one_that_wants_more_than_there_is_gets_its_share_and_the_user_is_told() -> None:
+    with slow_host(Slow, Rms, settings={"slow": {"seconds": 0.3}}) as host:
+        host.engine.slow.cores = 0.2
+        host.wait_for("host.message", "slow plugin 'slow' would take 100% of a core; it gets ")
+        until(lambda: 0.0 < host.plugin("slow")["duty"] <= 0.2)
+        calls, begun = host.plugin("slow")["calls"], time.monotonic()
+        until(lambda: host.plugin("slow")["calls"] >= calls + 3)
+        assert time.monotonic() - begun > 2.5  # three calls of 0.3 s at a fifth of a core take 4.5 s
+        assert host.plugin("rms")["duty"] == 1.0
+        host.engine.slow.cores = 4.0
+        until(lambda: host.plugin("slow")["duty"] == 1.0)
+
+
 def test_a_long_silence_is_said_before_the_worker_counts_as_hung() -> None:
     with slow_host(Slow, settings={"slow": {"seconds": 3.0}}) as host:
         said = host.wait_for("host.plugin_error", "has not answered for")
