@@ -9,11 +9,13 @@ from PySide6.QtCore import QByteArray, Qt, QTimer
 from PySide6.QtGui import QAction, QShowEvent
 from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
 
+from gui.harmony import Harmony
 from gui.lanes import Drums, Pitch, Voice
 from gui.look import Look
 from gui.meters import Loudness, Spectrum, Tags
 from gui.model import Model
 from gui.spectrogram import Spectrogram
+from gui.structure import Structure
 from gui.tempohistory import TempoHistory
 from gui.waveform import Waveform
 
@@ -32,16 +34,18 @@ class View(Protocol):
 
 LEFT = (
     ("waveform", "Waveform", Waveform, 4),
-    ("spectrogram", "Spectrogram", Spectrogram, 6),
-    ("pitch", "Pitch", Pitch, 4),
+    ("structure", "Structure and chords", Structure, 3),
+    ("spectrogram", "Spectrogram", Spectrogram, 5),
+    ("pitch", "Pitch", Pitch, 3),
     ("voice", "Voice", Voice, 2),
-    ("drums", "Drums and onsets", Drums, 2),
+    ("drums", "Drums and onsets", Drums, 3),
 )
 RIGHT = (
     ("spectrum", "Spectrum", Spectrum, 4),
+    ("harmony", "Key and chord", Harmony, 3),
     ("tempo", "Tempo and confidence", TempoHistory, 3),
     ("loudness", "Loudness", Loudness, 3),
-    ("tags", "Tags", Tags, 2),
+    ("tags", "Tags", Tags, 4),
 )
 
 
@@ -129,11 +133,11 @@ class Analysis(QMainWindow):
 
     def remember(self) -> str:
         """The arrangement, as text."""
-        return bytes(self.saveState(1).toBase64().data()).decode()
+        return bytes(self.saveState(2).toBase64().data()).decode()
 
     def restore(self, text: str) -> bool:
         """An arrangement of before; False if it is not one."""
-        done = bool(text) and self.restoreState(QByteArray.fromBase64(text.encode()), 1)
+        done = bool(text) and self.restoreState(QByteArray.fromBase64(text.encode()), 2)
         self._fresh &= not done
         return done
 

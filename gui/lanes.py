@@ -48,10 +48,12 @@ class Voice(Strip):
 
     def overlay(self, painter: QPainter, area: QRectF) -> None:
         if self.model.active:
+            metrics = painter.fontMetrics()
+            wide, tall = metrics.horizontalAdvance("voice") + 10, min(area.height(), metrics.height() + 2.0)
+            box = QRectF(area.right() - wide - 2, area.top() + 1, wide, tall)
+            painter.fillRect(box, QColor(self.theme.panel))
             painter.setPen(QColor(self.theme.voice))
-            painter.drawText(
-                area.adjusted(0, 2, -6, 0), Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignTop, "voice"
-            )
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, "voice")
 
     def scale(self, painter: QPainter, area: QRectF) -> None:
         self.label(painter, area, area.top(), "1")
@@ -80,13 +82,14 @@ class Drums(Strip):
         self.beat_lines(painter, area, 0.4)
         hues = (theme.downbeat, theme.accent, theme.good, theme.warn, theme.voice)
         hits = []
-        if len(lanes) > 1:
+        if lanes[0] == DRUMS[0]:
             hits = [
                 (self.across(t, area), int(lane), s) for t, lane, s in model.drums.since(self.start()).tolist()
             ]
-        hits += [(x, len(lanes) - 1, s) for x, s in self.marks(model.onsets, area)]
+        if lanes[-1] == "onset":
+            hits += [(x, len(lanes) - 1, s) for x, s in self.marks(model.onsets, area)]
         for x, lane, strength in hits:
-            hue = theme.onset if lane == len(lanes) - 1 else hues[lane % len(hues)]
+            hue = theme.onset if lanes[lane] == "onset" else hues[lane % len(hues)]
             high = max(3, int((tall - 3) * min(1.0, strength)))
             painter.fillRect(int(x) - 1, int((lane + 1) * tall) - high - 1, 4, high, QColor(hue))
 
@@ -96,7 +99,8 @@ class Drums(Strip):
             self.label(painter, area, (k + 0.5) * area.height() / len(lanes), name)
 
     def _lanes(self) -> tuple[str, ...]:
-        return (*DRUMS, "onset") if self.model.has("drums") else ("onset",)
+        onset = ("onset",) if self.model.has("onset") or not self.model.has("drums") else ()
+        return (*DRUMS, *onset) if self.model.has("drums") else onset
 
 
 class Pitch(Strip):
@@ -155,7 +159,7 @@ class Pitch(Strip):
         theme, rows = self.theme, self.model.pitch.since(self.model.now - 0.15)
         midi = float(rows[-1, 1]) if len(rows) and rows[-1, 2] >= 0.3 else math.nan
         font = painter.font()
-        font.setPointSizeF(max(8.0, min(22.0, box.height() / 5)))
+        font.setPointSizeF(max(8.0, min(22.0, box.height() / 5, box.width() / 3.4)))
         painter.setFont(font)
         painter.setPen(QColor(theme.text if midi == midi else theme.quiet))
         upper = QRectF(box.left(), box.center().y() - box.height() * 0.32, box.width(), box.height() * 0.34)

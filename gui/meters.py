@@ -192,25 +192,37 @@ class Tags(Meter):
 
     def show_values(self, painter: QPainter) -> None:
         theme = self.look.theme
-        tags = sorted(self.model.tags.items(), key=lambda t: -t[1].value)
+        tags = self.model.tags
         if not tags:
             painter.setPen(QColor(theme.quiet))
             text = "no plugin that gives tags is on"
             painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text)
             return
         tall = max(16.0, painter.fontMetrics().height() + 4.0)
-        name_wide = 0.3 * self.width()
-        for k, (name, tag) in enumerate(tags[: int(self.height() // tall)]):
-            row = QRectF(0, k * tall, self.width(), tall)
+        lines = max(1, int(self.height() // tall))
+        columns = max(1, min(math.ceil(len(tags) / lines), int(self.width() // 130)))
+        # Each tag keeps its place, so that one can look for it; where there is no room for all, the strongest stay
+        most = sorted(tags, key=lambda name: -tags[name].value)[: lines * columns]
+        shown = [name for name in tags if name in most]
+        lines = math.ceil(len(shown) / columns)
+        wide = self.width() / columns
+        name_wide = max(0.3 * wide, min(0.5 * wide, 8.0 + self._widest(painter, shown)))
+        for k, name in enumerate(shown):
+            tag = tags[name]
+            row = QRectF(k // lines * wide, k % lines * tall, wide, tall)
             box = row.adjusted(name_wide, 2, -4, -2)
+            strong = tag.value >= 0.5
             painter.fillRect(box, QColor(theme.off))
             self._past(painter, box, tag.past.since(self.model.now - 60.0))
-            painter.fillRect(
-                QRectF(box.left(), box.bottom() - 4, tag.value * box.width(), 4), QColor(theme.accent)
-            )
-            painter.setPen(QColor(theme.text))
-            fitting = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(name_wide - 12))
+            hue = QColor(theme.good if strong else theme.accent)
+            painter.fillRect(QRectF(box.left(), box.bottom() - 4, tag.value * box.width(), 4), hue)
+            painter.setPen(QColor(theme.text if strong else theme.quiet))
+            fitting = painter.fontMetrics().elidedText(name, Qt.TextElideMode.ElideRight, int(name_wide - 8))
             painter.drawText(row.adjusted(6, 0, 0, 0), Qt.AlignmentFlag.AlignVCenter, fitting)
+
+    @staticmethod
+    def _widest(painter: QPainter, names: list[str]) -> float:
+        return max((float(painter.fontMetrics().horizontalAdvance(n)) for n in names), default=0.0)
 
     def _past(self, painter: QPainter, box: QRectF, rows: np.ndarray) -> None:
         hue = colour(self.look.theme.accent, 0.35)

@@ -30,6 +30,8 @@ LONGEST = 32.0
 """Seconds that scrolling views can look back."""
 
 _MOST_TAGS = 24
+_SAME = 1.0
+"""Seconds within which two changes of part are the same one."""
 
 
 def unpack(text: str) -> tuple[int, npt.NDArray[np.int8]]:
@@ -63,7 +65,7 @@ class Clock(NamedTuple):
 
 
 class Section(NamedTuple):
-    """A part of the piece began."""
+    """Something began that lasts until the next of its kind: a part of the piece, a chord."""
 
     time: float
     label: str
@@ -100,7 +102,10 @@ class Model:
         self.pitch = Series(4096, 3)
         self.tempo = Series(2048, 3)
         self.loudness = Series(2048, 3)
+        self.energy = Series(2048, 3)
         self.sections: deque[Section] = deque(maxlen=64)
+        self.parts: deque[Section] = deque(maxlen=64)
+        self.chords: deque[Section] = deque(maxlen=256)
         self.tags: dict[str, Tag] = {}
         self.log: deque[tuple[float, str]] = deque(maxlen=200)
         self.key = ""
@@ -151,9 +156,10 @@ class Model:
     def clear(self) -> None:
         """Forget the stream of before."""
         for ring in (self.waveform, self.spectra, self.beats, self.onsets, self.drums, self.voice, self.pitch,
-                     self.tempo, self.loudness):  # fmt: skip
+                     self.tempo, self.loudness, self.energy):  # fmt: skip
             ring.clear()
-        self.sections.clear()
+        for past in (self.sections, self.parts, self.chords):
+            past.clear()
         self.tags.clear()
         self.key = self.note = ""
         self.active = False
@@ -168,9 +174,19 @@ class Model:
         value = self.values.get(name)
         return float(value) if isinstance(value, (int, float)) else default
 
+    def word(self, name: str) -> str:
+        """A value that is a word, or an empty text."""
+        value = self.values.get(name)
+        return value if isinstance(value, str) else ""
+
     def has(self, plugin: str) -> bool:
         """Whether the host runs this plugin, switched on."""
         return any(p.get("identifier") == plugin and p.get("enabled") for p in self.status.get("plugins", ()))
+
+    @property
+    def structure(self) -> str:
+        """Plugin whose parts are shown: the one that puts them on bar lines, where it is on."""
+        return "structure-bar" if self.has("structure-bar") else "structure"
 
     @property
     def source(self) -> str:
@@ -191,14 +207,39 @@ class Model:
             self.drums.add(at, DRUMS.index(event.label), value)
         elif event.plugin == "voice" and event.output == "active":
             self.active = value > 0
-        elif event.plugin == "structure" and event.label:
-            self.sections.append(Section(at, event.label))
-        elif event.plugin == "key" and event.label:
+        elif event.plugin == self.structure and event.label:
+            self._section(Section(at, event.label))
+        elif event.plugin == "key" and event.output in ("key", "key_change") and event.label:
             self.key = event.label
         elif event.plugin in ("host", "transport"):
             said = _said(event)
             if said:
                 self.log.append((at, said))
+
+    def _section(self, new: Section) -> None:
+        """A change of any kind says less than what it is a change to."""
+        near = [s for s in self.sections if abs(s.time - new.time) < _SAME]
+        if new.label == "change" and near:
+            return
+        for old in near:
+            if old.label in ("change", new.label):
+                self.sections.remove(old)
+        self.sections.append(new)
+
+    def _words(self, now: float) -> None:
+        """Words that hold until they change, with the time of the change."""
+        names = (f"{self.structure}.section", self.parts), ("key.chord", self.chords)
+        for name, past in names:
+            if name in self.values:
+                word = self.word(name).replace("N", "") if name == "key.chord" else self.word(name)
+                if word != (past[-1].label if past else ""):
+                    past.append(Section(now, word))
+        energy = self.number("structure.energy")
+        if not math.isnan(energy):
+            self.energy.add(now, energy, self.number("structure.buildup", 0.0))
+        key = self.values.get("key.key")
+        if isinstance(key, str):
+            self.key = key
 
     def _sample(self) -> None:
         now = self.now
@@ -210,9 +251,7 @@ class Model:
         if not math.isnan(hertz):
             midi = 69 + 12 * math.log2(hertz / 440.0) if hertz > 0 else math.nan
             self.pitch.add(now, midi, self.number("pitch.confidence", 1.0))
-        key = self.values.get("key.key")
-        if isinstance(key, str):
-            self.key = key
+        self._words(now)
         if now - self._slow >= 0.25:
             self._slow = now
             known = self.values.get("transport.state") in ("locked", "coasting", "held")

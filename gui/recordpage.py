@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
+    QCheckBox,
     QComboBox,
     QFileDialog,
     QHBoxLayout,
@@ -52,6 +54,8 @@ class RecordPage(QWidget):
         super().__init__()
         self.model, self._desk = model, desk
         self.recorder: Tape | None = None
+        self.sound = ""
+        """Where the host records the sound beside; empty while it does not."""
         self.player: Replay | None = None
         self._live: Feed | None = None
         self._last: Path | None = None
@@ -76,8 +80,13 @@ class RecordPage(QWidget):
         self.button.setCheckable(True)
         self.button.setToolTip("Events, values and the sound's outline, to a file of this machine (Ctrl+R)")
         self.button.clicked.connect(lambda _: self.toggle())
+        self.with_sound = QCheckBox("with the sound")
+        self.with_sound.setToolTip(
+            "The host writes the sound that it hears, too: a FLAC file in its own folder of recordings"
+        )
         self.state = quiet(f"Recordings go to {short(folder())}")
         row.addWidget(self.button)
+        row.addWidget(self.with_sound)
         row.addWidget(self.state, 1)
         layout.addLayout(row)
         return frame
@@ -128,7 +137,34 @@ class RecordPage(QWidget):
             self.recorder = Tape(folder() / (time.strftime("%Y-%m-%d %H.%M.%S") + ".jsonl"))
         except (UserError, OSError) as e:
             self._desk.refused.emit(str(e))
+        else:
+            if self.with_sound.isChecked():
+                self._begin_sound(self.recorder.path.stem)
         self._show_recorder()
+
+    def _begin_sound(self, name: str) -> None:
+        def begun(answer: Any, error: str) -> None:
+            if error:
+                self._desk.refused.emit(f"the sound is not recorded: {error}")
+            else:
+                self.sound = str(answer["path"])
+                if self.recorder is None:  # ended before it had begun
+                    self._end_sound()
+            self._show_recorder()
+
+        self.model.feed.call("audio.start", {"name": f"{name}.flac"}, begun)
+
+    def _end_sound(self) -> None:
+        path, self.sound = self.sound, ""
+
+        def ended(answer: Any, error: str) -> None:
+            if error:
+                self._desk.refused.emit(f"the sound in {path}: {error}")
+            else:
+                self._desk.told.emit(f"the host has recorded: {path}")
+
+        if path:
+            self.model.feed.call("audio.stop", {}, ended)
 
     def take(self) -> None:
         """Called once a frame, in sight or not."""
@@ -142,6 +178,7 @@ class RecordPage(QWidget):
         if self.recorder is None:
             return
         tape, self.recorder = self.recorder, None
+        self._end_sound()
         trouble = tape.finish()
         if trouble:
             self._desk.refused.emit(trouble)
@@ -154,11 +191,13 @@ class RecordPage(QWidget):
         tape = self.recorder
         self.button.setChecked(tape is not None)
         self.button.setText("■ End the recording" if tape is not None else "● Record")
+        self.with_sound.setEnabled(tape is None)
         if tape is not None:
             seconds = tape.last - (tape.first if tape.first is not None else tape.last)
             lost = f", {tape.dropped} dropped" if tape.dropped else ""
+            sound = ", with the sound" if self.sound else ""
             self.state.setText(
-                f"{tape.path.name}: {seconds:.0f} s, {tape.lines} lines, {tape.bytes / 1e6:.1f} MB{lost}"
+                f"{tape.path.name}: {seconds:.0f} s, {tape.lines} lines, {tape.bytes / 1e6:.1f} MB{sound}{lost}"
             )
         else:
             self.state.setText(

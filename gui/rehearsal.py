@@ -13,7 +13,10 @@ from gui.feed import Done, Number
 from gui.model import BANDS
 from realtime.bus import Event
 
-PLUGINS = ("beat", "onset", "drums", "voice", "pitch", "level", "bands", "scope", "tags")
+PLUGINS = ("beat", "onset", "drums", "voice", "pitch", "level", "bands", "scope", "tags", "structure", "key")
+PARTS = ("groove", "breakdown", "build", "drop")
+CHORDS = ("Am", "F", "C", "G")
+TAGS = ("silence", "speech", "singing", "music", "applause", "drums", "bass", "guitar", "keys", "strings")
 _HOPS = 25
 
 
@@ -53,9 +56,16 @@ class Rehearsal:
             at = self._beats * 60.0 / self._bpm
             self._say(at, "beat", "beat", float((self._beats - 1) % 4 + 1), None)
             self._say(now, "onset", "onset", 0.8, None)
-            self._say(now, "drums", "hit", 0.9, ("kick", "snare", "hihat")[self._beats % 3])
+            self._say(now, "drums", "hit", 0.9, ("kick", "snare")[(self._beats - 1) % 2])
+            for k in range(2):
+                self._say(now + 30.0 / self._bpm * k, "drums", "hit", 0.4 + 0.3 * k, "hihat")
+            if self._beats % 32 == 1:
+                self._say(now, "drums", "hit", 1.0, "cymbal")
             self._say(now, "voice", "active", float(self._beats % 2), None)
-            self._say(now, "structure", "section", None, f"part {self._beats // 64}")
+            if self._beats % 16 == 0:
+                part = PARTS[self._beats // 16 % 4]
+                event = "change" if part == "groove" else part
+                self._say(now, "structure", event, 0.8, event)
             self._say(now, "host", "message", None, f"beat {self._beats}")
         while (self._hops + 2) * 0.02 < now:
             self._hops += 2
@@ -77,8 +87,15 @@ class Rehearsal:
         }  # fmt: skip
         for k, name in enumerate(("rms", "peak", "truepeak", "momentary", "shortterm", "integrated")):
             made[f"level.{name}"] = -14.0 + 4 * math.sin(now + k)
-        for k in range(8):
-            made[f"tags.tag{k}"] = 0.5 + 0.5 * math.sin(0.1 * now + k)
+        for k, name in enumerate(TAGS):
+            made[f"tags.{name}"] = 0.5 + 0.5 * math.sin(0.1 * now + k)
+        made |= {
+            "tags.sound": "music", "structure.section": PARTS[self._beats // 16 % 4],
+            "structure.energy": 0.5 + 0.4 * math.sin(0.15 * now), "structure.buildup": (position / 16) % 1 * 0.9,
+            "key.key": "A minor", "key.camelot": "8A", "key.confidence": 0.87, "key.tuning": -7.0,
+            "key.chord": CHORDS[int(position) // 4 % 4], "key.chord_confidence": 0.7,
+            "key.chroma": [max(0.05, math.cos(0.5 * k * now) ** 2) for k in range(12)],
+        }  # fmt: skip
         return made
 
     def _say(self, at: float, plugin: str, output: str, value: float | None, label: str | None) -> None:

@@ -20,7 +20,9 @@ AHEAD = 0.5
 
 MOST_PACKETS = 512
 _INDEX_EVERY = 1.0
-_EVENTS = {"onset.onset", "drums.hit", "voice.active", "pitch.note", "structure.section"}
+_EVENTS = {"onset.onset", "drums.hit", "drums.onset", "voice.active", "pitch.note", "key.key_change"}
+_EVENTS |= {"key.chord_change"}
+_EVENTS |= {f"{p}.{n}" for p in ("structure", "structure-bar") for n in ("build", "drop", "breakdown", "change")}
 
 
 def is_event(entry: Entry) -> bool:

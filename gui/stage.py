@@ -10,8 +10,10 @@ from PySide6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPaintEvent, Q
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.hands import HANDS, Hand, Hands
+from gui.harmony import short_key
 from gui.look import Look
 from gui.model import Model
+from gui.structure import part_hue
 from gui.theme import blend, colour
 
 FLASH = 0.13
@@ -208,6 +210,12 @@ def _loud(model: Model, look: Look) -> str:
     return look.theme.bad if model.number("level.peak", -120.0) > -0.1 else look.theme.good
 
 
+def _key_text(model: Model) -> str:
+    if not model.key or not model.values:
+        return "–"
+    return f"{short_key(model.key)} {model.word('key.camelot')}".strip()
+
+
 def _level_text(model: Model) -> str:
     if not model.values:
         return "–"
@@ -243,7 +251,15 @@ class Stage(QWidget):
             Reading(model, look, "Level", "RMS level, dB re full scale", _level_text,
                     lambda m: (m.number("level.rms", -120.0) + 60) / 60,
                     _loud),
+            Reading(model, look, "Key", "Key, and its place on the Camelot wheel", _key_text),
+            Reading(model, look, "Part", "Part of the piece: breakdown, build, groove or drop",
+                    lambda m: m.word(f"{m.structure}.section") or "–",
+                    lambda m: m.number("structure.energy", 0.0),
+                    lambda m, k: part_hue(k.theme, m.word(f"{m.structure}.section"))),
         ]  # fmt: skip
+        self._of_plugins = {"key": self.readings[5], "structure": self.readings[6]}
+        for reading in self._of_plugins.values():
+            reading.hide()
         self.buttons: dict[str, QPushButton] = {}
         grid = QGridLayout()
         grid.setSpacing(6)
@@ -280,6 +296,9 @@ class Stage(QWidget):
 
     def refresh(self) -> None:
         """Called once a frame while in sight."""
+        for plugin, reading in self._of_plugins.items():
+            if reading.isHidden() == self.model.has(plugin):
+                reading.setVisible(self.model.has(plugin))
         for part in (self.bpm, self.lamps, self.sweep, *self.readings):
             part.refresh()
         alive = self.model.feed.connected

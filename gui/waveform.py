@@ -11,7 +11,11 @@ from PySide6.QtGui import QColor, QPainter, QPen
 from gui.look import Look
 from gui.model import COLUMN, Model
 from gui.strip import LEAD, Picture, Strip
+from gui.structure import part_hue
 from gui.theme import blend, colour, rgb
+
+UNDER_SECONDS = 18
+"""Pixels at the top that belong to the scale of seconds."""
 
 
 class Waveform(Strip):
@@ -66,16 +70,26 @@ class Waveform(Strip):
         for x, strength in self.marks(model.onsets, area):
             high = int(3 + tall * min(1.0, strength))
             painter.fillRect(int(x) - 1, int(area.bottom()) - high, 2, high, hue)
-        for section in model.sections:
+        self._sections(painter, area)
+
+    def _sections(self, painter: QPainter, area: QRectF) -> None:
+        """A flag where a part begins, in its colour; flags that would cover another stand lower."""
+        theme = self.theme
+        tall = painter.fontMetrics().height() + 2
+        taken: list[float] = []
+        for section in sorted(self.model.sections):
             if section.time < self.start():
                 continue
-            x = self.across(section.time, area)
-            box = QRectF(x, area.top(), painter.fontMetrics().horizontalAdvance(section.label) + 12, 18)
-            painter.fillRect(box, colour(theme.section, 0.9))
+            x, hue = self.across(section.time, area), part_hue(theme, section.label)
+            wide = painter.fontMetrics().horizontalAdvance(section.label) + 12
+            row = next((k for k, end in enumerate(taken) if end <= x), len(taken))
+            taken[row : row + 1] = [x + wide]
+            painter.setPen(QPen(QColor(hue), 2))
+            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
+            box = QRectF(x, area.top() + UNDER_SECONDS + row * (tall + 1), wide, tall)
+            painter.fillRect(box, colour(hue, 0.95))
             painter.setPen(QColor(theme.ground))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, section.label)
-            painter.setPen(QPen(QColor(theme.section), 2))
-            painter.drawLine(QPointF(x, area.top()), QPointF(x, area.bottom()))
 
     def scale(self, painter: QPainter, area: QRectF) -> None:
         step = 1 if area.width() / self.look.choices.span > 90 else 2 if self.look.choices.span <= 12 else 4

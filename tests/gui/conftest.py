@@ -114,9 +114,9 @@ class Host:
         return any(m == method for m, _ in self.asked)
 
 
-def make_host(sound: Path, text: str) -> Host:
+def make_host(sound: Path, text: str, recordings: str = "") -> Host:
     """Start an engine that plays `sound` in real time."""
-    engine = Engine(parse(text, "test.toml"), FileSource(sound), plugins=PLUGINS)
+    engine = Engine(parse(text, "test.toml"), FileSource(sound), plugins=PLUGINS, recordings=recordings)
     asked: list[tuple[str, dict[str, Any]]] = []
     call = engine.call
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
+from PySide6.QtCore import QPoint, Qt
 from pytestqt.qtbot import QtBot
 
 from gui.model import Model
@@ -15,7 +18,7 @@ from gui.window import Window
 from realtime.bus import Event
 from realtime.errors import UserError
 from realtime.outputs import eventfile
-from tests.gui.conftest import WAIT, Host
+from tests.gui.conftest import WAIT, Host, make_host
 
 
 def test_a_session_is_recorded_replayed_and_exported(
@@ -47,6 +50,43 @@ def test_a_session_is_recorded_replayed_and_exported(
         assert (tmp_path / name).stat().st_size > 20, name
     page.end_replay()
     qtbot.waitUntil(lambda: window.model.feed.connected and window.model.clock.state == "locked", timeout=WAIT)
+
+
+def test_the_host_records_the_sound_beside(
+    sound: Path, look_at: Callable[..., Window], qtbot: QtBot, tmp_path: Path
+) -> None:
+    host = make_host(sound, "[plugins.beat]\n[plugins.level]\n", recordings=str(tmp_path))
+    try:
+        window = look_at(host.server.port)
+        page = window.recording
+        window.pages.setCurrentWidget(page)
+        qtbot.waitUntil(lambda: window.model.feed.connected, timeout=WAIT)
+        qtbot.mouseClick(page.with_sound, Qt.MouseButton.LeftButton, pos=QPoint(8, page.with_sound.height() // 2))
+        qtbot.mouseClick(page.button, Qt.MouseButton.LeftButton)
+        assert page.recorder is not None
+        name = page.recorder.path.stem
+        qtbot.waitUntil(lambda: page.sound != "", timeout=WAIT)
+        assert not page.with_sound.isEnabled()
+        qtbot.waitUntil(lambda: host.engine.status()["recording"]["seconds"] > 1.0, timeout=WAIT)
+        qtbot.mouseClick(page.button, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: "the host has recorded" in window.statusBar().currentMessage(), timeout=WAIT)
+        heard, rate = soundfile.read(tmp_path / f"{name}.flac")
+        assert len(heard) > rate
+        assert np.abs(heard).max() == pytest.approx(0.25, abs=0.01)
+    finally:
+        host.engine.stop()
+        host.engine.join()
+        host.server.stop()
+
+
+def test_a_host_that_records_no_sound_says_so(window: Window, host: Host, qtbot: QtBot) -> None:
+    page = window.recording
+    page.with_sound.setChecked(True)
+    page.toggle()
+    qtbot.waitUntil(lambda: "no folder" in window.statusBar().currentMessage(), timeout=WAIT)
+    assert page.recorder is not None
+    page.toggle()
+    assert not host.was_asked("audio.stop")
 
 
 def test_recordings_without_a_clock_get_one_from_their_beats(

@@ -8,14 +8,20 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PySide6.QtGui import QColor
 from pytestqt.qtbot import QtBot
 
 from gui import settings, theme
+from gui.harmony import Harmony
+from gui.lanes import Drums
 from gui.look import PALETTES, Look
+from gui.meters import Tags
 from gui.model import FLOOR, Model
 from gui.rehearsal import packed
 from gui.settings import Settings
 from gui.spectrogram import Spectrogram, place
+from gui.structure import Structure
+from gui.theme import rgb
 from gui.waveform import Waveform
 from gui.window import Window
 from realtime.bus import Event
@@ -139,6 +145,117 @@ def test_the_model_keeps_what_happened_and_forgets_an_old_stream(still: Still) -
     model.tick()
     assert model.serial == serial + 1
     assert len(model.beats) == 0
+
+
+def test_parts_chords_and_key_are_kept_as_they_change(still: Still) -> None:
+    model = Model(still)
+    for at, part, chord in ((1.0, "", "N"), (2.0, "build", "Am"), (3.0, "build", "F"), (4.0, "drop", "F")):
+        still.time = at
+        still.given = {
+            "structure.section": part, "structure.energy": 0.1 * at, "structure.buildup": 0.5,
+            "key.chord": chord, "key.key": "A minor", "key.camelot": "8A", "tags.music": 0.9,
+            "tags.sound": "music",
+        }  # fmt: skip
+        model.tick()
+    assert [tuple(p) for p in model.parts] == [(2.0, "build"), (4.0, "drop")]
+    assert [tuple(c) for c in model.chords] == [(2.0, "Am"), (3.0, "F")]
+    assert model.energy.rows()[-1].tolist() == [4.0, pytest.approx(0.4), 0.5]
+    assert (model.key, model.word("key.camelot")) == ("A minor", "8A")
+    assert list(model.tags) == ["music"]
+    still.happened = [
+        Event(0, 4.0, 4.0, "structure", "change", 0.6, "change"),
+        Event(1, 4.1, 4.2, "structure", "drop", 0.9, "drop"),
+        Event(2, 4.2, 4.3, "structure", "change", 0.5, "change"),
+        Event(3, 4.3, 4.3, "key", "chord_change", 0.8, "G"),
+        Event(4, 4.4, 4.4, "key", "key_change", 0.8, "C major"),
+    ]
+    still.given = {}
+    still.time = 4.5
+    model.tick()
+    assert [s.label for s in model.sections] == ["drop"]
+    assert model.key == "C major"
+
+
+class Concert(Still):
+    """Everything is on, and has results."""
+
+    on: tuple[str, ...] = ("scope", "onset", "drums", "tags", "structure", "key")
+
+    def status(self) -> dict[str, Any]:
+        return {
+            "plugins": [{"identifier": n, "enabled": True} for n in self.on],
+            "transport": {"source": "beat"},
+        }
+
+
+def test_parts_and_energy_and_chords_have_their_lanes(qtbot: QtBot) -> None:
+    still = Concert()
+    model, look = Model(still), Look()
+    view = Structure(model, look)
+    qtbot.addWidget(view)
+    view.resize(846, 120)
+    drop, build = rgb(look.theme.bad), rgb(look.theme.warn)
+    for at, part in ((1.0, "build"), (3.0, "drop"), (5.0, "drop")):
+        still.time, still.given = at, {"structure.section": part, "structure.energy": 1.0, "key.chord": "Am"}
+        model.tick()
+        view.refresh()
+    lanes = view._rows(120)
+    assert list(lanes) == ["part", "energy", "chord"]
+    assert lanes["chord"][1] == 120
+    image, area = view.grab().toImage(), view.area()
+
+    def near(x: float, wanted: int) -> bool:
+        seen, other = image.pixelColor(int(x), lanes["part"][0] + 3), QColor(wanted)
+        pairs = zip((seen.red(), seen.green(), seen.blue()), (other.red(), other.green(), other.blue()))
+        return sum(abs(a - b) for a, b in pairs) < 120  # the lane is a little transparent
+
+    assert near(view.across(2.9, area) - 4, build)
+    assert near(view.across(4.5, area), drop)
+    energy = image.pixelColor(int(view.across(4.5, area)), sum(lanes["energy"]) // 2)
+    assert energy.green() > energy.red() + 20
+    still.on, still.time = ("key",), 5.1
+    model.tick()
+    view.refresh()
+    assert list(view._rows(120)) == ["chord"]
+
+
+@pytest.mark.parametrize("make", [Harmony, Tags, Structure, Drums, Waveform])
+def test_views_draw_when_full_empty_off_and_tiny(make: Any, qtbot: QtBot) -> None:
+    """Empty values, odd values and no room: no exception, no complaint of Qt; results show."""
+    still = Concert()
+    view = make(Model(still), Look())
+    qtbot.addWidget(view)
+    view.resize(600, 160)
+    still.time = 1.0
+    view.model.tick()
+    view.refresh()
+    empty = view.grab().toImage()
+    for at in (1.2, 1.5, 2.0):
+        still.time = at
+        still.given = {
+            "key.key": "Bb minor", "key.camelot": "3A", "key.chord": "F#", "key.confidence": 0.9,
+            "key.chord_confidence": 0.4, "key.chroma": [k / 11 for k in range(12)], "key.tuning": -12.0,
+            "structure.section": "drop", "structure.energy": at / 2, "structure.buildup": 0.2,
+        } | {f"tags.{name}": 0.1 * k for k, name in enumerate("abcdefghij")}  # fmt: skip
+        still.happened = [
+            Event(0, at, at, "drums", "hit", 0.9, "kick"),
+            Event(1, at, at, "drums", "hit", 0.9, "cymbal"),
+            Event(2, at, at, "structure", "drop", 0.9, "drop"),
+        ]
+        view.model.tick()
+        for _ in range(20):
+            view.refresh()
+    assert view.grab().toImage() != empty
+    for values in ({"key.chroma": [None] * 12, "structure.energy": None, "tags.a": None}, {"key.chroma": [1.0]}):
+        still.given, still.time = values, still.time + 0.3
+        view.model.tick()
+        view.refresh()
+        view.grab()
+    view.setMinimumSize(1, 1)
+    for size in ((1, 1), (40, 20), (200, 30)):
+        view.resize(*size)
+        view.refresh()
+        view.grab()
 
 
 @pytest.mark.parametrize("size", [(360, 480), (1280, 720), (1900, 1100)])
