@@ -91,7 +91,7 @@ def find(identifier: str) -> PluginFactory:
     UserError
         Unknown (with the nearest name) or not loadable (with the reason).
     """
-    if os.sep in identifier or identifier.endswith(".py"):
+    if os.sep in identifier or "/" in identifier or identifier.endswith(".py"):
         entries = _from_path(Path(identifier))
         if not entries:
             raise UserError(f"plugin {identifier}: no plugin class, no plugin.py and no plugin.toml there")

@@ -336,6 +336,17 @@ def test_weights_that_are_cut_off_or_elsewhere(tmp_path: Path) -> None:
     assert "keeps its values in" in refusal(tmp_path)
 
 
+def test_weights_that_grow_by_repeating_themselves(tmp_path: Path) -> None:
+    bundle(tmp_path)
+
+    def edit(document: Any) -> None:
+        meta = document["config"]["scale"]["tensor_meta"]
+        meta["sizes"], meta["strides"] = [{"as_int": 1 << 40}], [{"as_int": 0}]
+
+    changed_json(tmp_path / "model.pt2", "weights_config.json", edit)
+    assert "'scale' of shape [1099511627776] is too large" in refusal(tmp_path)
+
+
 def test_another_format(tmp_path: Path) -> None:
     bundle(tmp_path)
 

@@ -10,6 +10,7 @@ The layout is that of ``torch/export/pt2_archive`` and ``torch/_export/serde/sch
 from __future__ import annotations
 
 import json
+import math
 import re
 import zipfile
 from dataclasses import dataclass
@@ -20,6 +21,7 @@ from realtime.errors import UserError
 from realtime.hosting.bundles import files
 
 MOST_JSON = 64 << 20
+_MOST_VALUES = files.MOST_BYTES // 4
 _SCHEMA = 8
 _TARGET = re.compile(r"torch\.ops\.(aten|prims)\.([A-Za-z0-9_]+)\.([A-Za-z0-9_]+)\Z")
 _FORBIDDEN = re.compile(
@@ -145,6 +147,8 @@ def _weights(path: Path, archive: zipfile.ZipFile, root: str, folder: str, confi
         if "/" in file or "\\" in file:
             raise UserError(f"{path}: '{name}' keeps its values in '{file[:100]}'; export it again")
         sizes, strides = _sizes(path, meta["sizes"]), _sizes(path, meta["strides"])
+        if math.prod(sizes) > _MOST_VALUES:
+            raise UserError(f"{path}: '{name}' of shape {sizes} is too large (most {_MOST_VALUES} values)")
         data = files.member(path, archive, f"{root}data/{folder}/{file}")
         total += len(data)
         if total > files.MOST_BYTES:
