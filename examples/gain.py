@@ -15,7 +15,7 @@ class Gain(InsertPlugin):
         input=AudioInput(sample_rate=48_000, channels=2, hop=480),
         parameters=(Parameter("gain", "Gain", "dB", -60.0, 24.0, 0.0),),
         outputs=(Output("sound", "audio", rate=48_000.0),
-                 Output("peak", "value", minimum=0.0, maximum=2.0, description="largest sample, after the gain")),
+                 Output("peak", "value", minimum=0.0, maximum=16.0, description="largest sample, after the gain")),
     )  # fmt: skip
 
     def prepare(self, context):

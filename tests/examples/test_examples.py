@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from models.dsp.offline import drive
+from realtime.hosting.check import check_plugin
 from realtime.hosting.plugin import Context, Plugin
 from realtime.hosting.registry import discover
 
@@ -65,3 +66,13 @@ def test_the_script_builds_the_model_that_lies_there(tmp_path: Path) -> None:
 
     built, stored = onnx.load(tmp_path / "model.onnx"), onnx.load(script.with_name("model.onnx"))
     assert built.graph == stored.graph
+
+
+@pytest.mark.parametrize(
+    "identifier", sorted(discover(folder=EXAMPLES).keys() - discover(folder=Path("nowhere")).keys())
+)
+def test_every_example_keeps_to_the_contract(identifier: str) -> None:
+    entry = discover({identifier}, EXAMPLES)[identifier]
+    assert entry.factory is not None, entry.error
+    report = check_plugin(entry.factory, seconds=2.0)
+    assert report.ok, report.failures
