@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from realtime.hosting.frontend import FrontEnd
+from realtime.hosting.frontend import MOST_AHEAD, FrontEnd
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput
 from realtime.hosting.spectral import LogMelSpec, StftSpec, frames
 
@@ -56,6 +56,37 @@ def test_times_account_for_the_resampler(rate: int) -> None:
             k = int(np.argmax(block))
             best = max(best, (float(block[k]), time - (len(block) - k) / rate))
     assert best[1] == pytest.approx(click / ENGINE_RATE, abs=1.0 / rate)
+
+
+@given(cuts=st.lists(st.integers(1, MOST_AHEAD), min_size=1, max_size=12), seed=st.integers(0, 99))
+@settings(max_examples=25, deadline=None)
+def test_ticks_taken_in_together_give_the_bits_of_one_by_one_and_nothing_early(cuts: list[int], seed: int) -> None:
+    specs = [
+        AudioInput(16_000, 1, 160, 1024),
+        AudioInput(22_050, 1, 441),
+        AudioInput(24_000, 2, 240),
+        AudioInput(48_000, 2, 480, 976),
+        StftSpec(24_000, 480, 4096),
+        LogMelSpec(24_000, 120, 512, 60),
+    ]
+    count = sum(cuts)
+    sound = np.random.default_rng(seed).uniform(-1, 1, (count, TICK, 2)).astype(np.float32)
+    one, many = FrontEnd(), FrontEnd()
+    singly, together = [one.feed(s) for s in specs], [many.feed(s) for s in specs]
+    at = 0
+    for cut in cuts:
+        many.append(sound[at : at + cut].reshape(-1, 2))
+        for tick in sound[at : at + cut]:
+            one.push(tick)
+            many.step()
+            for a, b in zip(singly, together, strict=True):
+                assert a.due() == b.due()
+                while (expected := a.next()) is not None:
+                    block, time = b.next()  # type: ignore[misc]
+                    np.testing.assert_array_equal(block, expected[0])
+                    assert time == expected[1]
+                assert b.next() is None
+        at += cut
 
 
 def test_equal_specs_share_one_computation() -> None:
