@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.beat.features import FPS, LABEL_DELAY, LONG, SHORT, SIZE
+from models.beat.features import FPS, LABEL_DELAY, LONG, SHORT, SIZE, centres
 from models.beat.targets import IGNORE, Targets, build
 from models.training.dataset import Piece, cached_pieces, is_validation
 
@@ -162,12 +162,4 @@ def _mask_bands(y: F32, rng: np.random.Generator) -> None:
     y[:, (low < CENTRES) & (high > CENTRES)] = 0
 
 
-def _centres() -> npt.NDArray[np.float64]:
-    out = []
-    for spec in (SHORT, LONG):
-        low, high = (2595 * np.log10(1 + f / 700) for f in (spec.fmin, spec.fmax))
-        out.append((700 * (10 ** (np.linspace(low, high, spec.bands + 2) / 2595) - 1))[1:-1])
-    return np.concatenate(out)
-
-
-CENTRES = _centres()
+CENTRES = np.concatenate([centres(SHORT), centres(LONG)])

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from models.beat.barpointer import CENTRE, F32, F64, STEP, BarPointer, FilterConfig
 from models.beat.features import FPS, LABEL_DELAY
+from models.beat.inertia import Inertia
+from models.beat.reading import PredictedBeat, Reading
+from models.beat.rhythm import Rhythm
 from models.beat.targets import PHASE_BINS, TEMPO_BINS, tempo_position
 from realtime.musical import BeatObservation
 
@@ -54,6 +56,10 @@ class DecoderConfig:
         Seconds added to every predicted instant: what is left of the network's systematic error.
     tempo_weight, phase_weight : float
         Exponents, per frame and per observation, of the network's tempo and position in the bar.
+    accents : float
+        Exponent, per step, of how the rises of the spectrum fit the pattern of a beat.
+    patience : tuple of float
+        `gain`, `least` and `most` of :class:`~models.beat.inertia.Inertia`.
     """
 
     filter: FilterConfig = field(default_factory=FilterConfig)
@@ -68,6 +74,8 @@ class DecoderConfig:
     offset: float = -0.003
     tempo_weight: float = 0.02
     phase_weight: float = 0.3
+    accents: float = 0.08
+    patience: tuple[float, float, float] = (2.0, 4.0, 160.0)
 
 
 def _bar_bins(metres: tuple[int, ...]) -> F64:
@@ -86,50 +94,6 @@ def _calibrated(share: float) -> float:
     return float(1.0 / (1.0 + np.exp(0.8 - 0.35 * np.log(x / (1.0 - x)))))
 
 
-class PredictedBeat(NamedTuple):
-    """A beat the decoder has committed to.
-
-    Attributes
-    ----------
-    time : float
-        Stream seconds at which it falls; never before `emitted`.
-    emitted : float
-        End of the sound that had been heard.
-    number : int
-        Beat in bar, 1 = downbeat.
-    per_bar : int
-    """
-
-    time: float
-    emitted: float
-    number: int
-    per_bar: int
-
-
-class Reading(NamedTuple):
-    """What the belief says at one frame.
-
-    Attributes
-    ----------
-    time : float
-        Stream seconds at which `phase` holds (label delay and offset taken into account).
-    phase : float
-        Of the beat, [0, 1).
-    period : float
-        Seconds per beat.
-    mass : float
-        Probability of the chosen tempo and phase.
-    bar : ndarray, shape (beats,)
-        Probability of each beat of each metre for the beat that `phase` counts from.
-    """
-
-    time: float
-    phase: float
-    period: float
-    mass: float
-    bar: F64
-
-
 class BeatDecoder:
     """One stream's decoder. Deterministic; owned by one thread.
 
@@ -139,6 +103,8 @@ class BeatDecoder:
     def __init__(self, config: DecoderConfig | None = None) -> None:
         self.config = config or DecoderConfig()
         self.filter = BarPointer(self.config.filter)
+        self.rhythm = Rhythm(self.filter, self.config.accents)
+        self._inertia = Inertia(*self.config.patience)
         self._bar_bins = _bar_bins(self.config.filter.metres)
         self._axis = tempo_position(self.filter.tempi.astype(np.float32))
         self.reset()
@@ -146,13 +112,14 @@ class BeatDecoder:
     def reset(self) -> None:
         """Forget everything."""
         self.filter.reset()
+        self._inertia.reset()
         self.coasting = True
         self.tempo = 120.0
         self.confidence = 0.0
         self.number, self.per_bar = 0, 0
         self.downbeat_confidence = 0.0
-        self.relocated = False
         self.reading: Reading | None = None
+        self._believed: Reading | None = None
         self._pulse = (0.0, 0.0)
         self._activity = 0.0
         self._chain = -1
@@ -169,6 +136,7 @@ class BeatDecoder:
         end: float,
         tempo: Probabilities | None = None,
         phase: Probabilities | None = None,
+        rise: F64 | None = None,
     ) -> PredictedBeat | None:
         """Take one frame.
 
@@ -182,6 +150,8 @@ class BeatDecoder:
             Probability of tempi, on the axis of :func:`models.beat.targets.tempo_position`.
         phase : ndarray, shape (16,), optional
             Probability of positions in the bar.
+        rise : ndarray, shape (2, 3), optional
+            From :class:`models.beat.rhythm.Accents`.
         """
         beat, downbeat = float(pulse[0]), float(pulse[1])
         c, f = self.config, self.filter
@@ -202,10 +172,14 @@ class BeatDecoder:
                 f.evidence(*half, bar, faith if half[0] < c.filter.beat_prior else 1.0),
                 f.evidence(beat, downbeat, bar, faith if beat < c.filter.beat_prior else 1.0),
             )
+            if rise is not None:
+                self.rhythm.hear(rise[0], ago=1)
+                self.rhythm.hear(rise[1])
             self._frame += 1
             if self._frame % RENEW_EVERY == 0:
                 f.renew(None if tempo is None else self._tempo_likelihood(tempo), STEPS * RENEW_EVERY)
-        self.reading = self._read(end - LABEL_DELAY + c.offset)
+        self._believed = self._read(end - LABEL_DELAY + c.offset)
+        self.reading = self._inertia.follow(self._believed)
         return self._emit(self.reading, end)
 
     def _tempo_likelihood(self, tempo: Probabilities) -> F64:
@@ -270,17 +244,12 @@ class BeatDecoder:
         if phase < 0.0:
             phase, bar = phase + 1.0, bar[self.filter.earlier]
         self.confidence = _calibrated(share)
-        new = Reading(time, phase, period, share, bar / (bar.sum() + 1e-30))
-        self.relocated = self._jumped(new)
-        return new
+        return Reading(time, phase, period, share, bar / (bar.sum() + 1e-30))
 
-    def _jumped(self, new: Reading) -> bool:
-        """Whether this reading is of another pulse than the last."""
-        old = self.reading
-        if old is None:
-            return False
-        moved = new.phase - old.phase - (new.time - old.time) / old.period
-        return abs((moved + 0.5) % 1.0 - 0.5) > 0.15 or abs(np.log(new.period / old.period)) > 0.1
+    @property
+    def relocated(self) -> bool:
+        """Whether the last frame's pulse is another than that of the frame before."""
+        return self._inertia.relocated
 
     def _strongest(self, turn: F64, mass: F64, time: float) -> float:
         """Peak of the phase, smoothed; the one followed so far stays unless another is clearly stronger."""
@@ -289,8 +258,8 @@ class BeatDecoder:
         padded = np.concatenate([histogram[-2:], histogram, histogram[:2]])
         smooth = np.convolve(padded, (1.0, 2.0, 3.0, 2.0, 1.0), "valid")
         peak = int(np.argmax(smooth))
-        if self.reading is not None:
-            old = self.reading
+        if self._believed is not None:
+            old = self._believed
             expected = (old.phase + (time - old.time) / old.period + CENTRE * STEP / old.period) % 1.0
             around = (int(expected * bins) + np.arange(-4, 5)) % bins
             mine = int(around[np.argmax(smooth[around])])
@@ -336,7 +305,9 @@ class BeatDecoder:
             if r.stop - r.start == self.per_bar:
                 counted = float(bar[r.start + following - 1])
         best = int(np.argmax(bar))
-        if bar[best] > self.config.renumber * counted:
+        if self.per_bar and self._inertia.slip:  # the belief's bar is another pulse's
+            self.number = following
+        elif bar[best] > self.config.renumber * counted:
             for r in rows:
                 if r.start <= best < r.stop:
                     self.number, self.per_bar = best - r.start + 1, r.stop - r.start

@@ -1,6 +1,7 @@
 """The beat network as ONNX: one frame and the states in, probabilities and the new states out.
 
-python -m models.beat.export OUT.onnx STAGE1/last.pt STAGE2/final.pt      # weights averaged
+python -m models.beat.export OUT.onnx A/final.pt B/final.pt                # an ensemble: answers averaged
+python -m models.beat.export OUT.onnx --stages STAGE1/last.pt STAGE2/final.pt      # weights averaged
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from models.beat.features import SIZE
+from models.beat.frame import FrameNet, fits
 from models.beat.network import BeatNet, NetConfig
 from models.training import loop
 from models.training.export import export_onnx, parity
+from realtime.errors import UserError
 
 OUTPUTS = ["pulse", "tempo", "phase", "metre"]
 STATES = ["last", "near", "core", "ring"]
@@ -22,44 +25,44 @@ PARITY = 1e-4
 
 
 class Step(nn.Module):
-    """One frame of the mean of one or several networks.
+    """One frame of a network of any kind: ``frame (batch, 144)`` and the states, each ``(…, batch, size)``."""
 
-    Takes ``frame (batch, 144)`` and the states of all networks in turn, each ``(…, batch, size)``.
-    """
-
-    def __init__(self, nets: list[BeatNet]) -> None:
+    def __init__(self, net: BeatNet) -> None:
         super().__init__()
-        self.nets = nn.ModuleList(nets)
-        self.counts = [len(net.initial(1)) for net in nets]
+        self.net = net
 
     def forward(self, frame: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        answers, following, at = [], [], 0
-        for net, count in zip(self.nets, self.counts):
-            heads, new = net(frame[None], states[at : at + count])
-            at += count
-            following += new
-            pulse = torch.stack([heads.beat[0].sigmoid(), heads.downbeat[0].sigmoid()], -1)
-            rest = (h[0].softmax(-1) for h in (heads.tempo, heads.phase, heads.metre))
-            answers.append((pulse, *rest))
-        if len(answers) == 1:
-            return (*answers[0], *following)
-        return (*(torch.stack(a).mean(0) for a in zip(*answers)), *following)
+        heads, following = self.net(frame[None], states)
+        pulse = torch.stack([heads.beat[0].sigmoid(), heads.downbeat[0].sigmoid()], -1)
+        rest = (h[0].softmax(-1) for h in (heads.tempo, heads.phase, heads.metre))
+        return (pulse, *rest, *following)
 
 
 def export(nets: BeatNet | list[BeatNet], path: Path) -> float:
-    """Write `path`; returns the largest difference from torch.
+    """Write one network, or an ensemble that answers with the mean of its members' logits, to `path`.
+
+    Returns
+    -------
+    float
+        Largest difference from torch.
 
     Raises
     ------
     RuntimeError
         If the difference exceeds 1e-4.
+    UserError
+        If the networks do not go together.
     """
     nets = [nets] if isinstance(nets, BeatNet) else nets
-    step = Step([net.eval() for net in nets]).eval()
-    states = {}
-    for k, net in enumerate(nets):
-        suffix = str(k) if k else ""
-        states.update({f"{n}{suffix}": s.clone() for n, s in zip(STATES, net.initial(3))})
+    step: nn.Module
+    if fits(nets):
+        step = FrameNet([net.eval() for net in nets]).eval()
+        states = step.initial(3)
+    elif len(nets) == 1:
+        step = Step(nets[0].eval()).eval()
+        states = {n: s.clone() for n, s in zip(STATES, nets[0].initial(3))}
+    else:
+        raise UserError("only networks of one shape (gated linear recurrence) make an ensemble; export one alone")
     inputs = {"frame": torch.rand(3, SIZE), **states}
     following = [f"{n}_next" for n in states]
     axes = {"frame": 0, **dict.fromkeys(OUTPUTS, 0), **dict.fromkeys([*states, *following], 1)}
@@ -89,9 +92,9 @@ def main() -> None:
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("out", type=Path)
     ap.add_argument("checkpoints", type=Path, nargs="+")
-    ap.add_argument("--answers", action="store_true", help="mean of the networks' answers, not of their weights")
+    ap.add_argument("--stages", action="store_true", help="of one training: average the weights, not the answers")
     a = ap.parse_args()
-    nets = [load_net([p]) for p in a.checkpoints] if a.answers else [load_net(a.checkpoints)]
+    nets = [load_net(a.checkpoints)] if a.stages else [load_net([p]) for p in a.checkpoints]
     print(f"largest difference from torch {export(nets, a.out):.2g}")
 
 

@@ -27,6 +27,13 @@ LABEL_DELAY = 0.040
 ``b + 0.040``, so that its whole attack lies in the short window. Prediction makes up for it."""
 
 
+def centres(spec: LogMelSpec) -> npt.NDArray[np.float64]:
+    """Centre of each mel band, Hz."""
+    low, high = (2595 * np.log10(1 + f / 700) for f in (spec.fmin, spec.fmax))
+    out: npt.NDArray[np.float64] = 700 * (10 ** (np.linspace(low, high, spec.bands + 2) / 2595) - 1)
+    return out[1:-1]
+
+
 class _Half:
     """One of the two spectra: as ``realtime.hosting.spectral`` defines it, less the bins above the top band."""
 

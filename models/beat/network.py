@@ -158,7 +158,7 @@ class Resonators(nn.Module):
         return self.leave(self.norm(heard)), last
 
 
-class _Ssm(nn.Module):
+class Ssm(nn.Module):
     """Gated linear recurrences with residual connections; state ``(layers, batch, hidden)``."""
 
     def __init__(self, config: NetConfig) -> None:
@@ -231,8 +231,8 @@ class BeatNet(nn.Module):
         self.enter = nn.Linear(2 * SIZE, config.front)
         self.near = nn.Linear(config.context * config.front, config.front)
         self.dropout = nn.Dropout(config.dropout)
-        cores: dict[str, type[_Gru] | type[_Ssm] | type[_Tcn]] = {"gru": _Gru, "ssm": _Ssm, "tcn": _Tcn}
-        self.core: _Gru | _Ssm | _Tcn = cores[config.core](config)
+        cores: dict[str, type[_Gru] | type[Ssm] | type[_Tcn]] = {"gru": _Gru, "ssm": Ssm, "tcn": _Tcn}
+        self.core: _Gru | Ssm | _Tcn = cores[config.core](config)
         self.ring = Resonators(config.front, config.front) if config.resonators else None
         self.heads = nn.Linear(config.hidden, sum(HEADS))
 

@@ -12,6 +12,7 @@ import onnxruntime
 
 from models.beat.decoder import BeatDecoder, DecoderConfig, PredictedBeat
 from models.beat.features import F32, SIZE, Features
+from models.beat.rhythm import Accents
 from realtime.errors import UserError
 
 WEIGHTS = Path(__file__).with_name("beat.onnx")
@@ -85,16 +86,18 @@ class Tracker:
     def __init__(self, weights: Path = WEIGHTS, config: DecoderConfig | None = None) -> None:
         self.features = Features()
         self.network = Network(weights)
+        self.accents = Accents()
         self.decoder = BeatDecoder(config)
         self.pulse: F32 = np.zeros(2, np.float32)
 
     def reset(self) -> None:
         """Forget all sound."""
         self.network.reset()
+        self.accents.reset()
         self.decoder.reset()
         self.pulse = np.zeros(2, np.float32)
 
     def step(self, block: F32, end: float) -> PredictedBeat | None:
         """Take the newest 4096 samples, which end at stream second `end`; once per 480 samples."""
         self.pulse, tempo, phase, _ = self.network.step(self.features.frame(block))
-        return self.decoder.step(self.pulse, end, tempo, phase)
+        return self.decoder.step(self.pulse, end, tempo, phase, self.accents.step(block))

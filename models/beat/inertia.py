@@ -1,0 +1,86 @@
+"""A pulse, once established, is not given up for its own off-beat within a bar or two.
+
+In a breakdown the kick goes and what is left, a hat or a stab, often falls between the beats; the belief then
+moves over by half a beat at an unchanged tempo, though every listener goes on counting as before. So a shift of
+phase at the same tempo is first only noted: the old pulse is shown on, carried by the new one, and the new one is
+taken over when it has lasted in proportion to how long the old one had. Another tempo is believed at once: that
+is a cut.
+"""
+
+from __future__ import annotations
+
+import math
+
+from models.beat.reading import Reading
+
+TOLERANCE = 0.15
+"""Beats by which the phase may move from one frame to the next without being another pulse."""
+SAME = 0.1
+"""Of the logarithm of the tempo."""
+
+
+def wrapped(beats: float) -> float:
+    """The same phase difference within [-0.5, 0.5)."""
+    return (beats + 0.5) % 1.0 - 0.5
+
+
+class Inertia:
+    """Decides when a reading of the belief is shown as it is. Owned by the decoder's thread.
+
+    Parameters
+    ----------
+    gain : float
+        Beats that another phase has to last per beat for which the present one had been there.
+    least, most : float
+        Bounds of that patience, beats.
+
+    Attributes
+    ----------
+    slip : float
+        Beats by which the pulse shown is ahead of the belief; 0 = not contested.
+    relocated : bool
+        Whether the last reading is of another pulse than the one before.
+    """
+
+    def __init__(self, gain: float, least: float, most: float) -> None:
+        self._gain, self._least, self._most = gain, least, most
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget what has been established."""
+        self.slip = 0.0
+        self.relocated = False
+        self._contest = self._established = 0.0
+        self._shown: Reading | None = None
+
+    def follow(self, new: Reading) -> Reading:
+        """What to show for the belief's `new` reading."""
+        old = self._shown
+        self.relocated = False
+        if old is not None:
+            step = (new.time - old.time) / old.period
+            if abs(math.log(new.period / old.period)) >= SAME:
+                self._take_over()
+            else:
+                self._weigh(wrapped(new.phase + self.slip - old.phase - step), step * new.mass)
+        if self.slip:
+            new = new._replace(phase=(new.phase + self.slip) % 1.0)
+        self._shown = new
+        return new
+
+    def _weigh(self, moved: float, beats: float) -> None:
+        if abs(moved) > TOLERANCE:
+            self.slip = wrapped(self.slip - moved)
+            if abs(self.slip) < TOLERANCE:
+                self.slip, self._contest = 0.0, 0.0
+        if self.slip:
+            self._contest += beats
+            if self._contest > min(max(self._least, self._gain * self._established), self._most):
+                self._take_over()
+        else:
+            self._contest = max(0.0, self._contest - beats)
+            self._established += beats
+
+    def _take_over(self) -> None:
+        self.slip = self._contest = self._established = 0.0
+        self.relocated = True

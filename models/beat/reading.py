@@ -1,0 +1,54 @@
+"""What the decoder reads out of its belief, and what it sends."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+F64 = npt.NDArray[np.float64]
+
+
+class PredictedBeat(NamedTuple):
+    """A beat the decoder has committed to.
+
+    Attributes
+    ----------
+    time : float
+        Stream seconds at which it falls; never before `emitted`.
+    emitted : float
+        End of the sound that had been heard.
+    number : int
+        Beat in bar, 1 = downbeat.
+    per_bar : int
+    """
+
+    time: float
+    emitted: float
+    number: int
+    per_bar: int
+
+
+class Reading(NamedTuple):
+    """What the belief says at one frame.
+
+    Attributes
+    ----------
+    time : float
+        Stream seconds at which `phase` holds (label delay and offset taken into account).
+    phase : float
+        Of the beat, [0, 1).
+    period : float
+        Seconds per beat.
+    mass : float
+        Probability of the chosen tempo and phase.
+    bar : ndarray, shape (beats,)
+        Probability of each beat of each metre for the beat that `phase` counts from.
+    """
+
+    time: float
+    phase: float
+    period: float
+    mass: float
+    bar: F64
