@@ -9,6 +9,7 @@ import pytest
 
 START = """
 import os, signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # tests may run where it is ignored
 class Pressed:
     def find_spec(self, name, path=None, target=None):
         if name == {module!r}:
