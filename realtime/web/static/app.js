@@ -8,7 +8,7 @@ const set = (element, text) => { if (element.textContent !== text) element.textC
 const level = (id, share) => $(id).style.setProperty("--level", Math.min(1, Math.max(0, share || 0)).toFixed(3));
 const NOTES = ["C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B"];
 const DRUMS = ["kick", "snare", "hihat", "tom", "cymbal"];
-const FLASH = 120;
+const FLASH = 120, MOST_TAGS = 6;
 
 const clock = new Clock();
 let values = {}, status = {}, hits = {}, words = {};
@@ -28,8 +28,9 @@ function take(event) {
   const name = `${event.plugin}.${event.output}`;
   if (name === "drums.hit") hits[event.label] = performance.now();
   else if (name === "onset.onset") hits.onset = performance.now();
-  else if (name === "key.key") words.Key = event.label;
+  else if (name === "key.key" || name === "key.key_change") words.Key = event.label;
   else if (name === "structure.section") words.Section = event.label;
+  else if (event.plugin === "structure" && event.label) log(event.label);
   else if (name === "voice.active") words.voice = event.value > 0;
   else if (event.plugin === "host" && event.label) log(event.label);
   else if (name === "host.gap") log(`gap in the sound: ${(1000 * event.value).toFixed(0)} ms`);
@@ -86,12 +87,13 @@ async function greet(methods) {
   presets.hidden = !presets.options.length;
   if (status.preset && !found?.includes(status.preset)) presets.prepend(new Option(status.preset, status.preset));
   presets.value = status.preset || "";
-  $("record").hidden = !methods.includes("record.start");
+  $("record").hidden = $("record-sound").hidden = !methods.includes("record.start");
   if (methods.includes("record.status")) showRecording(await connection.call("record.status", {}).catch(() => ({})));
 }
 
 function showRecording(state) {
   $("record").setAttribute("aria-pressed", String(Boolean(state?.recording)));
+  $("with-sound").disabled = Boolean(state?.recording);
   $("record").title = state?.path ? `${state.recording ? "Recording to" : "Recorded to"} ${state.path}` : "Record all events to a file on the host";
 }
 
@@ -173,19 +175,50 @@ function showEars() {
   level("pitch", hz > 0 ? values["pitch.confidence"] : 0);
   const t = performance.now();
   for (const span of $("hits").children) span.classList.toggle("on", t - (hits[span.textContent] ?? -1e9) < FLASH);
-  const said = Object.entries({ ...words, Key: values["key.key"] ?? words.Key, Section: values["structure.section"] ?? words.Section })
-    .filter(([k, v]) => k !== "voice" && v);
-  const tags = Object.entries(values).filter(([k, v]) => k.startsWith("tags.") && v > 0.2).sort((a, b) => b[1] - a[1]).slice(0, 4)
-    .map(([k, v]) => [k.slice(5), `${Math.round(100 * v)} %`]);
-  const text = [...said, ...tags].map(([k, v]) => `${k}\t${v}`).join("\n");
-  const box = $("words");
-  if (box.dataset.text !== text) {
-    box.dataset.text = text;
-    box.replaceChildren(...(text ? text.split("\n") : ["nothing yet\t"]).map((line) => {
-      const [k, v] = line.split("\t"), p = document.createElement("p"), b = document.createElement("b");
-      b.textContent = v; p.append(b, k); return p;
+  showKey();
+  showStructure();
+  showTags();
+}
+
+function showKey() {
+  const key = values["key.key"] || words.Key || "", chord = values["key.chord"];
+  set($("key"), key ? key.replace(" major", "").replace(" minor", "m").replace("b", "♭").replace("#", "♯") : "–");
+  set($("camelot"), [key ? values["key.camelot"] || "" : "", key.split(" ")[1] || "no key yet"].filter(Boolean).join(" · "));
+  level("key-sure", key ? values["key.confidence"] : 0);
+  set($("chord"), chord && chord !== "N" ? `chord ${chord.replace("b", "♭").replace("#", "♯")}` : "no chord");
+}
+
+function showStructure() {
+  const part = values["structure-bar.section"] || values["structure.section"] || words.Section || "";
+  if (part !== words.part) { words.part = part; words.since = performance.now(); }
+  set($("part"), part || "–");
+  $("part").dataset.part = part;
+  set($("part-since"), part ? `for ${Math.floor((performance.now() - words.since) / 1000)} s` : "nothing yet");
+  level("energy", values["structure.energy"]);
+  level("buildup", values["structure.buildup"]);
+}
+
+/** The strongest, each in its place: rows that jump about cannot be read. */
+function showTags() {
+  const found = Object.entries(values).filter(([k, v]) => k.startsWith("tags.") && typeof v === "number");
+  const least = found.map(([, v]) => v).sort((a, b) => b - a)[Math.min(found.length, MOST_TAGS) - 1] ?? 0;
+  const shown = found.filter(([, v]) => v >= least).slice(0, MOST_TAGS), box = $("tags");
+  const names = shown.map(([k]) => k.slice(5));
+  if (box.dataset.names !== names.join()) {
+    box.dataset.names = names.join();
+    box.replaceChildren(...names.map((name) => {
+      const row = document.createElement("div"), bar = document.createElement("meter-bar");
+      row.className = "row"; bar.id = `tag-${name}`;
+      row.append(Object.assign(document.createElement("span"), { textContent: name }), bar, document.createElement("output"));
+      return row;
     }));
+    if (!names.length) box.append(Object.assign(document.createElement("p"), { className: "empty", textContent: "nothing yet" }));
   }
+  shown.forEach(([, v], k) => {
+    const row = box.children[k];
+    row.children[1].style.setProperty("--level", Math.min(1, Math.max(0, v)).toFixed(3));
+    set(row.children[2], `${Math.round(100 * v)} %`);
+  });
 }
 
 // -- hands -------------------------------------------------------------------------------------------------
@@ -211,8 +244,10 @@ $("metre").addEventListener("change", (e) => call("transport.metre", { beats: Nu
 $("preset").addEventListener("change", (e) => { call("preset.load", { name: e.target.value }); e.target.blur(); });
 $("record").addEventListener("click", async () => {
   const on = $("record").getAttribute("aria-pressed") !== "true";
-  const state = await call(on ? "record.start" : "record.stop");
-  if (state) { showRecording(state); log(`${on ? "recording to" : "recorded"} ${state.path}`); }
+  const state = on ? await call("record.start", { audio: $("with-sound").checked }) : await call("record.stop");
+  if (!state) return;
+  showRecording(state);
+  for (const path of [state.path, state.audio?.path].filter(Boolean)) log(`${on ? "recording to" : "recorded"} ${path}`);
 });
 $("help").addEventListener("click", () => $("keys").showModal());
 $("contrast").addEventListener("click", contrast);
