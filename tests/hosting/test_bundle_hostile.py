@@ -3,65 +3,30 @@
 from __future__ import annotations
 
 import io
-import json
-import os
 import pickle
-import struct
 import zipfile
-from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper, load, save
 
 from realtime.errors import UserError
 from realtime.hosting.bundle import load_bundle
-from realtime.hosting.bundles import exportedfile, files, onnxfile, safetensors, torchscript
+from realtime.hosting.bundles import exportedfile, files, onnxfile, torchscript
 from realtime.hosting.plugin import Context
 from tests.fixtures.onnxmodels import running_mean
+from tests.hosting.bundles import FUZZ, Bomb, change, damaged, external, make_bundle, refusal
 from tests.hosting.test_bundle import MANIFEST
-
-TRAP = "hostile-was-here"
-
-
-class Bomb:
-    """A pickle that writes a file when it is read."""
-
-    def __reduce__(self) -> tuple[Callable[..., Any], tuple[str]]:
-        return os.system, (f"touch {TRAP}",)
 
 
 @pytest.fixture
 def bundle(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A good bundle, in a working folder in which nothing may appear."""
-    folder = tmp_path / "bundle"
-    folder.mkdir()
-    running_mean(folder / "model.onnx")
-    (folder / "plugin.toml").write_text(MANIFEST)
-    monkeypatch.chdir(tmp_path)
-    return folder
-
-
-def refusal(folder: Path) -> str:
-    """What is said when a bundle is loaded and prepared."""
-    with pytest.raises(UserError) as caught:
-        load_bundle(folder)().prepare(Context())
-    message = str(caught.value)
-    assert "\n" not in message
-    assert not (folder.parent / TRAP).exists()
-    return message
-
-
-def change(folder: Path, old: str, new: str) -> None:
-    """Change the manifest."""
-    text = (folder / "plugin.toml").read_text()
-    assert old in text
-    (folder / "plugin.toml").write_text(text.replace(old, new, 1))
+    return make_bundle(tmp_path, monkeypatch)
 
 
 def test_the_good_one_is_good(bundle: Path) -> None:
@@ -230,19 +195,6 @@ def test_a_state_that_is_enormous(bundle: Path) -> None:
 # -- external data --------------------------------------------------------------------------------------------
 
 
-def external(folder: Path, location: str, offset: int = 0, length: int = 4, name: str = "one") -> None:
-    """Have the initialiser ``one`` keep its value in another file."""
-    running_mean(folder / "model.onnx")
-    model = load(folder / "model.onnx")
-    tensor = next(t for t in model.graph.initializer if t.name == name)
-    for field in ("float_data", "raw_data"):
-        tensor.ClearField(field)
-    tensor.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", location), ("offset", str(offset)), ("length", str(length))):
-        tensor.external_data.add(key=key, value=value)
-    (folder / "model.onnx").write_bytes(model.SerializeToString())
-
-
 def test_external_data_within_the_bundle_is_fine(bundle: Path) -> None:
     external(bundle, "values.bin")
     (bundle / "values.bin").write_bytes(np.ones(1, np.float32).tobytes())
@@ -383,82 +335,7 @@ def test_initial_values_that_do_not_fit(bundle: Path) -> None:
     assert "state 'total' has 1 values, but 'initial' has 2 numbers" in refusal(bundle)
 
 
-# -- weights --------------------------------------------------------------------------------------------------
-
-
-def tensors(path: Path, header: dict[str, Any] | bytes, body: bytes = b"", length: int | None = None) -> None:
-    """A safetensors file with that header."""
-    text = header if isinstance(header, bytes) else json.dumps(header).encode()
-    path.write_bytes(struct.pack("<Q", len(text) if length is None else length) + text + body)
-
-
-def test_weights_of_the_bundle_replace_the_models(bundle: Path) -> None:
-    change(bundle, 'file = "model.onnx"', 'file = "model.onnx"\nweights = "w.safetensors"')
-    entry = {"dtype": "F32", "shape": [1, 1], "data_offsets": [0, 4]}
-    for make in (lambda: None, lambda: external(bundle, "not-there.bin")):
-        make()
-        tensors(bundle / "w.safetensors", {"one": entry, "__metadata__": {"by": "me"}}, np.float32(4).tobytes())
-        plugin = load_bundle(bundle)()
-        plugin.prepare(Context())
-        said = {f.output: f.value for f in plugin.process(np.full(240, 0.5, np.float32), 0.01) or ()}
-        assert said["slow"] == 0.125  # the count goes up by four
-
-
-@pytest.mark.parametrize(
-    ("header", "body", "wanted"),
-    [
-        ({"two": {"dtype": "F32", "shape": [1, 1], "data_offsets": [0, 4]}}, bytes(4), "no weights 'two'"),
-        ({"one": {"dtype": "F32", "shape": [4, 1], "data_offsets": [0, 16]}}, bytes(16), "have shape [4, 1]"),
-        ({"one": {"dtype": "F16", "shape": [1, 1], "data_offsets": [0, 2]}}, bytes(2), "are float16"),
-        ({"one": {"dtype": "F32", "shape": [1, 1], "data_offsets": [0, 8]}}, bytes(8), "does not fit its 8 bytes"),
-        (
-            {"one": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 4]}},
-            bytes(4),
-            "does not fit its 4 bytes",
-        ),
-        ({"one": {"dtype": "F32", "shape": [1, 1], "data_offsets": [4, 8]}}, bytes(4), "outside of the file"),
-        ({"one": {"dtype": "F32", "shape": [-1, -1], "data_offsets": [0, 4]}}, bytes(4), "has shape"),
-        ({"one": {"dtype": "PY", "shape": [1], "data_offsets": [0, 4]}}, bytes(4), "has type 'PY'"),
-        ({"one": 3}, b"", "has no description"),
-        (b"[1, 2]", b"", "not a table"),
-        (b"{broken", b"", "not JSON"),
-        (
-            {
-                "one": {"dtype": "F32", "shape": [1, 1], "data_offsets": [0, 4]},
-                "two": {"dtype": "F32", "shape": [1], "data_offsets": [2, 6]},
-            },
-            bytes(6),
-            "overlaps",
-        ),
-    ],
-)
-def test_weights_that_do_not_fit(bundle: Path, header: Any, body: bytes, wanted: str) -> None:
-    change(bundle, 'file = "model.onnx"', 'file = "model.onnx"\nweights = "w.safetensors"')
-    tensors(bundle / "w.safetensors", header, body)
-    assert wanted in refusal(bundle)
-
-
-def test_weights_that_are_no_safetensors(bundle: Path) -> None:
-    change(bundle, 'file = "model.onnx"', 'file = "model.onnx"\nweights = "w.bin"')
-    assert "not a .safetensors file" in refusal(bundle)
-    change(bundle, "w.bin", "w.safetensors")
-    (bundle / "w.safetensors").write_bytes(pickle.dumps(Bomb()))
-    assert "not a safetensors file" in refusal(bundle)
-    tensors(bundle / "w.safetensors", {}, length=1 << 60)
-    assert "not a safetensors file" in refusal(bundle)
-
-
 # -- anything at all ------------------------------------------------------------------------------------------
-
-FUZZ = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def damaged(data: st.DataObject, good: bytes) -> bytes:
-    """Bytes with a few of them changed, or cut off."""
-    found = bytearray(good)
-    for _ in range(data.draw(st.integers(1, 6))):
-        found[data.draw(st.integers(0, len(found) - 1))] = data.draw(st.integers(0, 255))
-    return bytes(found[: data.draw(st.integers(1, len(found)))]) if data.draw(st.booleans()) else bytes(found)
 
 
 @FUZZ
@@ -472,16 +349,6 @@ def test_damaged_onnx_is_refused_or_read(tmp_path: Path, data: st.DataObject) ->
 
 
 @FUZZ
-@given(st.data())
-def test_damaged_safetensors_are_refused_or_read(tmp_path: Path, data: st.DataObject) -> None:
-    path = tmp_path / "w.safetensors"
-    tensors(path, {"one": {"dtype": "F32", "shape": [2, 2], "data_offsets": [0, 16]}}, bytes(16))
-    path.write_bytes(damaged(data, path.read_bytes()))
-    with suppress(UserError):
-        safetensors.read(path)
-
-
-@FUZZ
 @given(st.binary(max_size=300))
 def test_any_bytes_are_no_program(tmp_path: Path, data: bytes) -> None:
     path = tmp_path / "m.pt2"
@@ -492,8 +359,3 @@ def test_any_bytes_are_no_program(tmp_path: Path, data: bytes) -> None:
     path.write_bytes(buffer.getvalue())
     with pytest.raises(UserError):
         exportedfile.read(path)
-
-
-def test_whole_safetensors_are_read(tmp_path: Path) -> None:
-    tensors(tmp_path / "w.safetensors", {"a": {"dtype": "I64", "shape": [2], "data_offsets": [0, 16]}}, bytes(16))
-    assert safetensors.read(tmp_path / "w.safetensors")["a"].tolist() == [0, 0]

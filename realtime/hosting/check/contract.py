@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
+import realtime.hosting.check.sounds as sounds
 from realtime.audio.source import Block, Source
 from realtime.bus import Event, Value
 from realtime.engine import Engine
 from realtime.errors import PluginError
-from realtime.hosting.check import sounds
 from realtime.hosting.check.driving import F32, Said, Subject, blocks, call, checked, drive, outside
 from realtime.hosting.check.verdict import Verdict
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import realtime.hosting.check.contract as contract
+import realtime.hosting.check.resources as resources
 from realtime.errors import UserError
 from realtime.hosting import registry
-from realtime.hosting.check import contract, resources, sounds
 from realtime.hosting.check.contract import Hearing, described
 from realtime.hosting.check.driving import HEARD, Subject, drive
+from realtime.hosting.check.sounds import music
 from realtime.hosting.check.verdict import Report, State, Verdict
 from realtime.hosting.plugin import AudioInput, PluginFactory
 
@@ -114,7 +116,7 @@ def _hear(subject: Subject, seconds: float) -> Hearing:
         seconds = min(_LONGEST, wanted, affordable)
     hops = max(_FEWEST, round(seconds / hop))
     channels = spec.channels if isinstance(spec, AudioInput) else 1
-    sound = sounds.music(spec.sample_rate, hops * spec.hop, channels)
+    sound = music(spec.sample_rate, hops * spec.hop, channels)
     wall: list[float] = []
     busy: list[float] = []
 
