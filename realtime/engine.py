@@ -24,7 +24,7 @@ from realtime.hosting.fastlane import FastLane
 from realtime.hosting.plugin import ENGINE_RATE, PluginFactory
 from realtime.hosting.slow.slot import SlowSlot
 from realtime.hosting.slowlane import SlowLane
-from realtime.outputs.precise import FASTLANE_PRIORITY, ask_for_priority
+from realtime.outputs.precise import FASTLANE_PRIORITY, SLOWLANE_PRIORITY, ask_for_priority
 from realtime.outputs.registry import check_all, create
 from realtime.outputs.routing import Routing
 from realtime.outputs.runner import Runner
@@ -310,6 +310,7 @@ class Engine:
 
     def _watch(self) -> None:
         """Four times a second: the host's own values. Nothing here touches the fast lane."""
+        ask_for_priority(SLOWLANE_PRIORITY)  # held up with the interpreter in hand, it would hold up the fast lane
         put = self.bus.set
         busy, was = 0.0, time.monotonic()
         while not self.lane.ended.wait(_HEALTH_EVERY):

@@ -20,6 +20,7 @@ from typing import Any
 from realtime.audio.open import open_source
 from realtime.engine import Engine
 from realtime.errors import UserError
+from realtime.outputs.precise import SLOWLANE_PRIORITY, ask_for_priority
 from realtime.preset import Preset
 
 CHECK_IN = 0.02
@@ -132,6 +133,9 @@ def main(job: Job, pipe: Connection, heartbeat: Heartbeat, stdin: Any) -> None:
     gc.collect()
     gc.freeze()
     pipe.send(("ready",))
+    ask_for_priority(
+        SLOWLANE_PRIORITY
+    )  # it reports: held up with the interpreter in hand, it would hold up the lane
     try:
         line.run()
     finally:

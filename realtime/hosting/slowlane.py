@@ -24,11 +24,13 @@ from realtime.hosting.slow import admission
 from realtime.hosting.slow.shared import Sound
 from realtime.hosting.slow.slot import SlowSlot
 from realtime.hosting.slow.wire import Answer
+from realtime.outputs.precise import SLOWLANE_PRIORITY, ask_for_priority
 
 F32 = npt.NDArray[np.float32]
 
-PULSE = 0.02
-"""Most seconds between two looks at the workers; a message of one is taken at once."""
+PULSE, IDLE_PULSE = 0.02, 0.05
+"""Most seconds between two looks at the workers, where events are to be handed on and where not; a message of a
+worker is taken at once."""
 
 MOST_RESULTS = 1024
 """Results that may wait for the next tick; the oldest give way and are counted."""
@@ -172,6 +174,8 @@ class SlowLane:
     # -- its thread ---------------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        # An ordinary thread that is held up with the interpreter in hand would hold up the fast lane.
+        ask_for_priority(SLOWLANE_PRIORITY)
         reader = self._bus.reader()
         try:
             while not self._stop.is_set():
@@ -201,13 +205,15 @@ class SlowLane:
 
     def _wait(self) -> None:
         """Until a worker says something, but not for long."""
+        hurried = any(s.descriptor.kind in ("event", "job") for s in self.slots)
+        pulse = PULSE if hurried else IDLE_PULSE
         links = [s.link for s in self.slots if s.link is not None]
         if links and sys.platform == "win32":
-            select.select(links, [], [], PULSE)
+            select.select(links, [], [], pulse)
         elif links:
-            wait(links, PULSE)
+            wait(links, pulse)
         else:
-            self._stop.wait(PULSE)
+            self._stop.wait(pulse)
 
     def _admit(self) -> None:
         """Share out the cores that are left; whoever gets less than it would take leaves windows out."""

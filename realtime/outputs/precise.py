@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 
-OUTPUTS_PRIORITY, FASTLANE_PRIORITY = 3, 2
+OUTPUTS_PRIORITY, FASTLANE_PRIORITY, SLOWLANE_PRIORITY = 3, 2, 1
 """Real-time priorities: above all ordinary threads, below those of JACK's clients (5), which carry the sound."""
 FINE = 0.0004
 """Seconds before a deadline at which waiting for other work ends."""
@@ -29,7 +29,9 @@ def ask_for_priority(priority: int = OUTPUTS_PRIORITY) -> tuple[bool, str]:
     if not hasattr(os, "sched_setscheduler"):
         return False, "real-time priority is not offered by this system"
     try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(priority))
+        # Processes that this thread starts are ordinary ones.
+        policy = os.SCHED_FIFO | getattr(os, "SCHED_RESET_ON_FORK", 0)
+        os.sched_setscheduler(0, policy, os.sched_param(priority))
     except (PermissionError, OSError) as e:
         return False, f"real-time priority refused ({e.strerror}); 'ulimit -r' or the group 'audio' grants it"
     return True, f"real-time priority {priority}"
