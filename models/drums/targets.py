@@ -1,8 +1,8 @@
 """What the network shall answer: at which frames a hit shows, of which class, how strong.
 
-That something was struck at ``t`` shows in the frames that end from ``t + 7.5`` to ``t + 17.5 ms``; what was struck
-shows from ``t + 12.5`` to ``t + 22.5 ms``, when more of it lies in the window: the first of these frames is still
-within 20 ms of the hit. The frames next to these are not judged.
+That something was struck at ``t`` shows in the frames that end from ``t + 7.5`` to ``t + 17.5 ms``; what was
+struck shows from ``t + 12.5`` to ``t + 22.5 ms``, when more of it lies in the window: the first of these frames is
+still within 20 ms of the hit. The frames next to these are not judged.
 """
 
 from __future__ import annotations

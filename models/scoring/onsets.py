@@ -77,7 +77,8 @@ def ours(path: Path) -> F64:
     return np.array(rows, np.float64).reshape(-1, 2)
 
 
-def _stored(path: Path) -> F64:
+def stored(path: Path) -> F64:
+    """Stored estimates of another detector, rows of told and emitted time; none where there is no file."""
     rows = [line.split() for line in path.read_text().splitlines()] if path.exists() else []
     return np.array([(float(r[0]), float(r[2])) for r in rows if len(r) > 2], np.float64).reshape(-1, 2)
 
@@ -98,7 +99,7 @@ def run(folder: Path) -> dict[str, list[dict[str, object]]]:
         if known:
             found = {"sidechain": {n: ours(sounds[n]) for n in known}}
             for other in rivals(mix):
-                found[other.name] = {n: _stored(other / f"{n}.txt") for n in known}
+                found[other.name] = {n: stored(other / f"{n}.txt") for n in known}
             rows: list[dict[str, object]] = [{"detector": d, **score(known, e)} for d, e in found.items()]
             tables[mix.name] = rows
     if not tables:

@@ -1,0 +1,71 @@
+"""Drums: hits and their classes, told within 20 ms, also inside a full mix."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from models.drums.features import CLASSES, FPS, LABELS, SPEC
+from models.drums.picker import Picker
+from models.drums.targets import ANY_DELAY, CLASS_DELAY
+from models.dsp.stepper import Stepper
+from realtime.hosting.plugin import Array, Context, Descriptor, Feature, Output, Parameter, Plugin
+
+WEIGHTS = Path(__file__).with_name("drums.onnx")
+THRESHOLDS = (0.4, 0.45, 0.25, 0.25)
+"""Of any hit and of each class, tuned on development recordings (``python -m models.drums.tune``)."""
+_CURVES = 1 + len(CLASSES)
+_STRENGTH = 1 + len(LABELS)
+
+
+class Drums(Plugin):
+    """Onsets of drums and what was struck, by a small recurrent network."""
+
+    descriptor = Descriptor(
+        identifier="drums",
+        name="Drums",
+        description="Hits of any drum, and of kick, snare and hi-hat, within 20 ms",
+        maker="Sidechain",
+        license="MIT",
+        version="1.0.0",
+        input=SPEC,
+        latency=CLASS_DELAY,
+        parameters=(
+            Parameter("sensitivity", "Sensitivity", "", 0.0, 1.0, 0.5, description="larger finds more hits"),
+            Parameter("refractory_ms", "Shortest distance", "ms", 20.0, 200.0, 40.0, description="within a class"),
+        ),
+        outputs=(
+            Output("hit", "event", "", 0.0, 1.0, description="label: what was struck; value: how hard"),
+            Output("onset", "event", "", 0.0, 1.0, description="any drum; value: how sure"),
+            Output("activation", "vector", "", 0.0, 1.0, size=_CURVES, rate=FPS, description="any, then classes"),
+        ),
+    )
+
+    def prepare(self, context: Context) -> None:
+        """Load the network; raises ``UserError`` if it is missing."""
+        self._network = Stepper(WEIGHTS, ("probability",))
+        self._picker = Picker(THRESHOLDS, 8)
+        for identifier, value in context.parameters.items():
+            self.parameter(identifier, value)
+        self.reset()
+
+    def parameter(self, identifier: str, value: float) -> None:
+        if identifier == "sensitivity":
+            self._picker.sensitivity(value)
+        elif identifier == "refractory_ms":
+            self._picker.refractory = max(1, round(value / 1000 * FPS))
+
+    def process(self, block: Array, time: float) -> list[Feature]:
+        """One frame of 5 ms."""
+        (answer,) = self._network.step(block)
+        found = [Feature("activation", time - CLASS_DELAY, tuple(answer[:_CURVES].tolist()))]
+        for curve, value in self._picker.step(answer[:_CURVES]):
+            if curve:
+                strength = float(answer[_STRENGTH + curve - 1])
+                found.append(Feature("hit", time - CLASS_DELAY, strength, CLASSES[curve - 1]))
+            else:
+                found.append(Feature("onset", time - ANY_DELAY, value))
+        return found
+
+    def reset(self) -> None:
+        self._network.reset()
+        self._picker.reset()
