@@ -72,10 +72,12 @@ class Ear:
         behind = self._sound.ring.written - self._reader.position
         if behind > self._reach() + 2 * self._hop:
             oldest = self._sound.ring.written - self._sound.ring.capacity
-            if self._reader.position < oldest:
+            lost = max(0, oldest - self._reader.position)
+            if lost:
                 self.gaps += 1
-                self.lost += oldest - self._reader.position
+                self.lost += lost
             self._begin()
+            return max(lost, self._pull())
         return self._pull()
 
     def rewind(self) -> None:

@@ -113,6 +113,7 @@ class Worker:
         self._wake = threading.Event()
         self._stopping = False
         self._rest_until = 0.0
+        self._gaps = 0
         threading.Thread(target=self._listen, name="orders", daemon=True).start()
 
     def prepare(self) -> None:
@@ -158,7 +159,8 @@ class Worker:
         missing = self._ear.listen()
         if missing:
             self._slot.skipped(missing)
-            self._board["gaps"] += 1.0
+            self._board["gaps"] += self._ear.gaps - self._gaps
+            self._gaps = self._ear.gaps
         rest = self._rest_until - time.monotonic()
         if rest > 0.0:
             return rest
