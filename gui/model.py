@@ -214,7 +214,7 @@ class Model:
         elif event.plugin in ("host", "transport"):
             said = _said(event)
             if said:
-                self.log.append((at, said))
+                self.log.append((at, " ".join(said.split())))
 
     def _section(self, new: Section) -> None:
         """A change of any kind says less than what it is a change to."""

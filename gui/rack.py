@@ -31,6 +31,15 @@ _EVERY = 15
 _CARD_WIDTH = 470
 
 
+_MOST_WORDS = 240
+
+
+def _short(error: str) -> str:
+    """An error on one line; what a library writes may run over many."""
+    words = " ".join(error.split()).rstrip(".")
+    return words if len(words) <= _MOST_WORDS else f"{words[: _MOST_WORDS - 2]} …"
+
+
 class PluginCard(QFrame):
     """One plugin."""
 
@@ -118,11 +127,9 @@ class PluginCard(QFrame):
             remedy = (
                 "" if status.get("enabled") else " It is off: mend its cause (parameters, input), then turn it on."
             )
-            said = f"{errors} error{'s' if errors > 1 else ''}: {status.get('error', '')}.{remedy}"
+            said = f"{errors} error{'s' if errors > 1 else ''}: {_short(str(status.get('error', '')))}.{remedy}"
         elif status.get("overruns"):
-            said = (
-                f"{status['overruns']} calls took more than 50 ms; fewer plugins or a faster machine would help."
-            )
+            said = f"{status['overruns']} × a call took more than 50 ms; fewer plugins or a faster machine would help."
         if self.error.text() != said:
             self.error.setText(said)
         self.error.setVisible(bool(said))

@@ -91,7 +91,7 @@ class Structure(Strip):
     def _rows(self, height: int) -> dict[str, tuple[int, int]]:
         """Top and bottom of each lane; energy gets what the words leave."""
         lanes = self._lanes()
-        word = min(24, max(12, height // max(2, len(lanes))))
+        word = min(24, max(12, height // max(2, len(lanes)))) if "energy" in lanes else height
         found, top = {}, 0
         rest = height - word * (len(lanes) - 1) if "energy" in lanes else word
         for name in lanes:

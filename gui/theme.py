@@ -155,4 +155,10 @@ def _sheet(t: Theme) -> str:
     QProgressBar {{ background: {t.off}; border: 0; border-radius: 3px; text-align: center; color: {t.text}; }}
     QProgressBar::chunk {{ background: {t.good}; border-radius: 3px; }}
     QCheckBox {{ border: 1px solid transparent; border-radius: 3px; padding: 2px; color: {t.text}; }}
+    QCheckBox::indicator {{ width: 13px; height: 13px; border: 1px solid {t.quiet}; border-radius: 3px;
+        background: {t.ground}; }}
+    QCheckBox::indicator:checked {{ background: {t.accent}; border-color: {t.accent}; }}
+    QCheckBox::indicator:hover {{ border-color: {t.text}; }}
+    QCheckBox::indicator:disabled {{ border-color: {t.line}; }}
+    QCheckBox::indicator:checked:disabled {{ background: {dim}; border-color: {dim}; }}
     """
