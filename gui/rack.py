@@ -129,7 +129,8 @@ class PluginCard(QFrame):
             )
             said = f"{errors} error{'s' if errors > 1 else ''}: {_short(str(status.get('error', '')))}.{remedy}"
         elif status.get("overruns"):
-            said = f"{status['overruns']} × a call took more than 50 ms; fewer plugins or a faster machine would help."
+            times = f"{status['overruns']} ×"
+            said = f"{times} a call took more than 50 ms; fewer plugins or a faster machine would help."
         if self.error.text() != said:
             self.error.setText(said)
         self.error.setVisible(bool(said))
