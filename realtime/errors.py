@@ -11,6 +11,10 @@ class UserError(Exception):
     """
 
 
+class NotFetched(UserError):
+    """Something optional that the user has not installed or fetched; the line says which command does."""
+
+
 class PluginError(Exception):
     """A plugin broke its contract (wrong output, wrong type, not finite); contained and counted by the host."""
 

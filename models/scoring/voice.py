@@ -16,9 +16,11 @@ import numpy as np
 import numpy.typing as npt
 
 from models.scoring.recordings import columns, listen, pairs, rivals
+from models.silero.plugin import Silero
 from models.voice.plugin import Voice
 from realtime.bench.report import parser, publish
 from realtime.errors import UserError
+from realtime.hosting.plugin import Plugin
 
 F64 = npt.NDArray[np.float64]
 Bools = npt.NDArray[np.bool_]
@@ -98,12 +100,12 @@ def score(truths: Mapping[str, F64], estimates: Mapping[str, F64], threshold: fl
     }
 
 
-def ours(path: Path) -> F64:
+def ours(path: Path, kind: type[Plugin] = Voice) -> F64:
     """Rows of emission time and probability."""
-    return np.array([(e, f.value) for e, f in listen(Voice, path) if f.output == "probability"], np.float64)
+    return np.array([(e, f.value) for e, f in listen(kind, path) if f.output == "probability"], np.float64)
 
 
-def run(folder: Path) -> dict[str, list[dict[str, object]]]:
+def run(folder: Path, silero: bool = False) -> dict[str, list[dict[str, object]]]:
     """Tables by set: one row a detector, ours first. Raises ``UserError`` if there are no recordings."""
     tables = {}
     for part in sorted(p for p in folder.iterdir() if (p / "truth").is_dir()) if folder.is_dir() else ():
@@ -111,6 +113,8 @@ def run(folder: Path) -> dict[str, list[dict[str, object]]]:
         truths = {name: columns(truth, 3) for name, _, truth in recordings}
         sounds = {name: sound for name, sound, _ in recordings}
         found = {"sidechain": {n: ours(sounds[n]) for n in truths}}
+        if silero:
+            found["silero, hosted"] = {n: ours(sounds[n], Silero) for n in truths}
         for other in rivals(part):
             if all((other / f"{n}.txt").exists() for n in truths):
                 found[other.name] = {n: columns(other / f"{n}.txt", 2) for n in truths}
@@ -125,8 +129,11 @@ def main(argv: list[str] | None = None) -> int:
     """The bench."""
     arguments = parser("voice", __doc__)
     arguments.add_argument("folder", type=Path)
+    arguments.add_argument(
+        "--silero", action="store_true", help="score the plugin silero as well (needs its weights)"
+    )
     args = arguments.parse_args(argv)
-    publish("voice", args, run(args.folder))
+    publish("voice", args, run(args.folder, args.silero))
     return 0
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from realtime import preset as presets
-from realtime.errors import UserError
+from realtime.errors import NotFetched, UserError
 
 State = Literal["ok", "warning", "problem"]
 
@@ -173,6 +173,8 @@ def _plugins() -> list[Finding]:
             plugin = entry.factory()
             plugin.prepare(Context(registry.resolve(entry.factory.descriptor, {})))
             plugin.close()
+        except NotFetched as e:
+            bad.append(Finding("plugins", "ok", f"{entry.identifier} is off: {e}"))
         except Exception as e:  # anybody's code
             reason = str(e) if isinstance(e, UserError) else f"{type(e).__name__}: {e}"
             text = f"{entry.identifier} cannot be prepared: {reason}"

@@ -17,7 +17,7 @@ from typing import Literal
 
 import platformdirs
 
-from realtime.errors import UserError
+from realtime.errors import NotFetched, UserError
 from realtime.store import entries, fetching
 from realtime.store.entries import Entry, ModelFile
 from realtime.store.fetching import Report
@@ -146,13 +146,15 @@ class Store:
 
         Raises
         ------
+        NotFetched
+            It is not here: says which command fetches it.
         UserError
-            It is not here, or damaged: says which command mends it.
+            It is damaged: says which command mends it.
         """
         entry = self.entry(name)
         for found in self._faults(entry):
             if self.state(name) == "missing":
-                raise UserError(f"model '{name}' is not here; fetch it with: sidechain models get {name}")
+                raise NotFetched(f"model '{name}' is not here; fetch it with: sidechain models get {name}")
             raise UserError(f"model '{name}': {found.file} {found.fault}; mend with: sidechain models get {name}")
         return self.folder / name
 
