@@ -27,8 +27,8 @@ class KeyTracker:
         self.salience = Salience()
         self._net = Stepper(weights, ("chord", "key"))
         self._keep = math.exp(-1 / (FPS * CHROMA_SECONDS))
-        self.key = Belief(24, FPS, 30.0, 0.12, 0.75)
-        self.chord = Belief(25, FPS, 1.5, 0.6, 0.6)
+        self.key = Belief(24, FPS, 120.0, 0.06, 0.6)
+        self.chord = Belief(25, FPS, 1.0, 1.5, 0.5)
         self.reset()
 
     def reset(self) -> None:

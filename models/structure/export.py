@@ -17,20 +17,20 @@ from models.training import loop
 from models.training.export import export_onnx, parity
 
 OUTPUTS = ["state", "event"]
-STATES = ["means", "core"]
+STATES = ["means", "ends"]
 PARITY = 1e-4
 
 
 class Step(nn.Module):
-    """One step: ``frame (batch, 31)``, ``means (5, batch, 31)``, ``core (1, batch, 64)``."""
+    """One step: ``frame (batch, 31)``, ``means (7, batch, 31)``, ``ends (2, batch, 30)``."""
 
     def __init__(self, net: StructureNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, frame: Tensor, means: Tensor, core: Tensor) -> tuple[Tensor, ...]:
-        answers, following = self.net(frame[None], (means, core))
-        return answers.state[0].softmax(-1), answers.event[0].sigmoid(), *following
+    def forward(self, frame: Tensor, means: Tensor, ends: Tensor) -> tuple[Tensor, ...]:
+        answers, following = self.net(frame, (means, ends))
+        return answers.state.softmax(-1), answers.event.sigmoid(), *following
 
 
 def export(net: StructureNet, path: Path) -> float:

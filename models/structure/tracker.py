@@ -25,6 +25,8 @@ DELAY = 0.3
 RUNGS = (0.15, 0.5, 0.6, 1.0)
 """Energy that each state stands for."""
 _RANGE_SECONDS = 60.0
+_LEAST_RANGE = 1.5
+"""Force by which even steady music may be softer than the loudest before its energy is none."""
 _QUIET = 0.35
 """Mean feature below which there is nothing to hear, log10(1 + 1e5 m)."""
 
@@ -54,11 +56,11 @@ class Loudness:
         colour, attacks = features[:COLOURS], features[COLOURS : COLOURS + ATTACKS]
         force = float(colour.mean() + colour[: COLOURS // 2].mean() + attacks.mean())
         if math.isnan(self._now):
-            self._now, self._low, self._high = force, force - 0.6, force + 0.2
+            self._now = self._low = self._high = force
         self._now = self._near * self._now + (1 - self._near) * force
         self._high = max(self._now, self._now + self._fall * (self._high - self._now))
         self._low = min(self._now, self._now + self._fall * (self._low - self._now))
-        return (self._now - self._low) / max(self._high - self._low, 0.8)
+        return 1 - (self._high - self._now) / max(self._high - self._low, _LEAST_RANGE)
 
 
 class StructureTracker:
@@ -73,7 +75,7 @@ class StructureTracker:
         0–1.
     """
 
-    THRESHOLDS = {"build": 0.5, "drop": 0.5, "breakdown": 0.5, "change": 0.5}
+    THRESHOLDS = {"build": 0.3, "drop": 0.55, "breakdown": 0.55, "change": 0.6}
     REFRACTORY = {"build": 8.0, "drop": 8.0, "breakdown": 8.0, "change": 4.0}
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
@@ -81,7 +83,7 @@ class StructureTracker:
         self._net = Stepper(weights, ("state", "event"))
         self._loudness = Loudness()
         self._smooth = math.exp(-1 / (RATE * 0.7))
-        self.state = Belief(len(STATES), RATE, 12.0, 0.35, 0.6)
+        self.state = Belief(len(STATES), RATE, 8.0, 0.35, 0.55)
         self.sensitivity = 1.0
         self.reset()
 
@@ -100,7 +102,7 @@ class StructureTracker:
     def step(self, block: F32) -> list[Found]:
         """Take the newest 2824 samples, once per 2400; what has just happened."""
         frames = self._frames.frames(block)
-        features = condense(frames, self._before)[0]
+        features = condense(frames, self._before if self._steps else frames[0])[0]
         self._before = frames[-1].copy()
         self._steps += 1
         state, event = self._net.step(features)

@@ -122,7 +122,8 @@ def rendered(folder: Path, listener: Listener) -> list[dict[str, object]]:
         rows.append(row(tag, target[asked, k] > 0, value[asked, k], steps=int(asked.sum())))
     mean: dict[str, object] = {"tag": "mean", "steps": int(sum(int(str(r["steps"])) for r in rows))}
     for key in ("AP", "AUC", "right at 0.5", "share"):
-        mean[key] = float(np.nanmean([float(str(r[key])) for r in rows]))
+        known = [v for r in rows if not np.isnan(v := float(str(r[key])))]
+        mean[key] = float(np.mean(known)) if known else float("nan")
     return [*rows, mean]
 
 

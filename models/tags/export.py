@@ -17,20 +17,20 @@ from models.training import loop
 from models.training.export import export_onnx, parity
 
 OUTPUTS = ["tags", "embedding"]
-STATES = ["past", "core"]
+STATES = ["last", "means"]
 PARITY = 1e-4
 
 
 class Step(nn.Module):
-    """One step: ``frame (batch, 4, 80)``, ``past (1, batch, 4, 80)``, ``core (1, batch, 64)``."""
+    """One step: ``frame (batch, 4, 80)``, ``last (1, batch, 80)``, ``means (3, batch, 201)``."""
 
     def __init__(self, net: TagNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, frame: Tensor, past: Tensor, core: Tensor) -> tuple[Tensor, ...]:
-        logits, embedding, following = self.net(frame[None], (past, core))
-        return logits[0].sigmoid(), embedding[0], *following
+    def forward(self, frame: Tensor, last: Tensor, means: Tensor) -> tuple[Tensor, ...]:
+        logits, embedding, following = self.net(frame, (last, means))
+        return logits.sigmoid(), embedding, *following
 
 
 def export(net: TagNet, path: Path) -> float:

@@ -1,4 +1,4 @@
-"""Train the tag network on rendered clips and, a quarter of the time, rendered music; resumes.
+"""Train the tag network on rendered clips and rendered music; resumes.
 
     python -m models.tags.render --data TRAIN --out CLIPS --clips 1100
     python -m models.tags.render --data TRAIN --out CLIPS --clips 100 --held-out --seed 9500000
@@ -25,13 +25,17 @@ from torch.nn import functional
 from models.tags.export import export
 from models.tags.features import BANDS, FRAMES, SPEC, Frames
 from models.tags.labels import FRAME, LEARNT
-from models.tags.network import TagNet
+from models.tags.network import SECONDS, TagNet
 from models.tags.truth import clip_truth, piece_truth
 from models.training import loop
 from models.training.dataset import cache_features, is_validation, pieces
 
 F32 = npt.NDArray[np.float32]
-MUSIC_SHARE = 0.25
+CHAIN = 4
+"""Clips that follow one another, so that the memory is full of other things."""
+PIECE_STEPS = 160
+EVERY = 3
+"""Of so many steps one is trained on: neighbours are alike."""
 HEARD = 1.2
 """Mean feature from which a step of a rendered piece counts as heard, log10(1 + 1e5 m)."""
 
@@ -73,30 +77,53 @@ def sequence(item: Item, start: int, steps: int) -> tuple[F32, F32, F32]:
     return x, t, w
 
 
-class Sampler:
-    """Batches of sequences, a function of ``(seed, step)``."""
+class Textures:
+    """Textures, targets and weights of many steps, as the network's own memory makes them.
 
-    def __init__(self, clips: list[Item], music: list[Item], steps: int, batch: int, seed: int) -> None:
-        self.clips, self.music = clips, music
-        self.steps, self.size, self.seed = steps, batch, seed
+    Parameters
+    ----------
+    seed : int
+        Of the order of the clips, their levels and colours.
+    augment : bool
+    """
 
-    def batch(self, step: int, augment: bool = True) -> tuple[Tensor, Tensor, Tensor]:
-        """Features, targets and weights, time first."""
-        rng = np.random.default_rng((self.seed, step))
-        rows = []
-        for _ in range(self.size):
-            parts, left = [], self.steps
-            while left > 0:
-                n = left if rng.random() < 0.6 else min(left, int(rng.integers(20, self.steps)))
-                pool = self.music if self.music and rng.random() < MUSIC_SHARE else self.clips
-                item = pool[int(rng.integers(len(pool)))]
-                total = int(float(item.truth["duration"]) / FRAME)
-                parts.append(sequence(item, int(rng.integers(max(1, total - n + 1))), n))
-                left -= n
-            x, t, w = (np.concatenate(c) for c in zip(*parts))
-            rows.append((vary(x, rng) if augment else x, t, w))
-        x, t, w = (np.stack(c, 1) for c in zip(*rows))
-        return torch.from_numpy(x), torch.from_numpy(t), torch.from_numpy(w)
+    def __init__(self, net: TagNet, found: list[Item], seed: int, augment: bool) -> None:
+        rng = np.random.default_rng(seed)
+        order = [found[k] for k in rng.permutation(len(found))]
+        order = order[: len(order) // CHAIN * CHAIN] if augment else order
+        chain = CHAIN if augment else 1
+        steps = chain * PIECE_STEPS
+        x = np.zeros((steps, len(order) // chain, FRAMES, BANDS), np.float16)
+        target = np.zeros((steps, len(order) // chain, len(LEARNT)), np.float32)
+        weight = np.zeros_like(target)
+        for k, item in enumerate(order):
+            total = int(float(item.truth["duration"]) / FRAME)
+            part, t, w = sequence(item, int(rng.integers(max(1, total - PIECE_STEPS + 1))), PIECE_STEPS)
+            row, at = k // chain, k % chain * PIECE_STEPS
+            x[at : at + PIECE_STEPS, row] = vary(part, rng) if augment else part
+            target[at : at + PIECE_STEPS, row], weight[at : at + PIECE_STEPS, row] = t, w
+        states, kept = net.initial(x.shape[1]), []
+        with torch.no_grad():
+            for k in range(steps):
+                texture, states = net.hear(torch.from_numpy(x[k].astype(np.float32)), states)
+                if k % EVERY == EVERY - 1 and k % PIECE_STEPS > 4:
+                    kept.append((texture.half(), target[k], weight[k]))
+        self.texture = torch.cat([t for t, _, _ in kept])
+        self.target = torch.from_numpy(np.concatenate([t for _, t, _ in kept]))
+        self.weight = torch.from_numpy(np.concatenate([w for _, _, w in kept]))
+
+
+def recolour(texture: Tensor, rng: np.random.Generator) -> Tensor:
+    """Another random equaliser for each step: levels move by the same curve, whatever their length."""
+    count = len(texture)
+    knots = rng.normal(0, 0.15, (count, 8)).astype(np.float32)
+    place = np.linspace(0, 7, BANDS)
+    low = np.minimum(place.astype(int), 6)
+    part = (place - low).astype(np.float32)
+    curve = torch.from_numpy(knots[:, low] * (1 - part) + knots[:, low + 1] * part)
+    curve = curve - curve.mean(1, keepdim=True)
+    size = (1 + len(SECONDS)) * BANDS
+    return torch.cat([texture[:, :size] + curve.repeat(1, 1 + len(SECONDS)), texture[:, size:]], 1)
 
 
 def vary(x: F32, rng: np.random.Generator) -> F32:
@@ -120,29 +147,25 @@ def vary(x: F32, rng: np.random.Generator) -> F32:
     return y
 
 
-def loss(net: TagNet, x: Tensor, target: Tensor, weight: Tensor) -> Tensor:
-    """Binary cross-entropy where there is something to ask; the first half second is left out."""
-    logits, _, _ = net(x, net.initial(x.shape[1]))
+def loss(net: TagNet, texture: Tensor, target: Tensor, weight: Tensor) -> Tensor:
+    """Binary cross-entropy where there is something to ask."""
+    logits, _ = net.answer(texture)
     terms = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
-    w = weight.clone()
-    w[:5] = 0
-    return 3 * (terms * w).sum() / (w.sum() + 1)
+    return 3 * (terms * weight).sum() / (weight.sum() + 1)
 
 
 class Validator:
-    """Loss and mean area under the ROC curve on held-out clips."""
+    """Area under the ROC curve on held-out clips."""
 
-    def __init__(self, clips: list[Item]) -> None:
-        rows = [sequence(i, 0, 160) for i in clips]
-        self.x, self.target, self.weight = (torch.from_numpy(np.stack(c, 1)) for c in zip(*rows))
+    def __init__(self, held_out: Textures) -> None:
+        self.data = held_out
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
-        net = cast(TagNet, model)
-        logits, _, _ = net(self.x, net.initial(self.x.shape[1]))
+        logits, _ = cast(TagNet, model).answer(self.data.texture.float())
         found = {}
         for k, name in enumerate(LEARNT):
-            known = self.weight[5:, :, k] > 0
-            found[name] = auc(self.target[5:, :, k][known].numpy() > 0, logits[5:, :, k][known].numpy())
+            known = self.data.weight[:, k] > 0
+            found[name] = auc(self.data.target[known, k].numpy() > 0, logits[known, k].numpy())
         return {"mean": float(np.nanmean(list(found.values()))), **found}
 
 
@@ -162,38 +185,40 @@ def main() -> None:
     ap.add_argument("--clips", type=Path, required=True, help="folder of models.tags.render")
     ap.add_argument("--music", type=Path, help="folder of models.training.render")
     ap.add_argument("--music-cache", type=Path, help="its features")
+    ap.add_argument("--most-music", type=int, default=200, help="pieces of it")
     ap.add_argument("--out", type=Path, required=True)
     ap.add_argument("--seed", type=int, default=1)
-    ap.add_argument("--steps", type=int, default=500)
-    ap.add_argument("--batch", type=int, default=24)
+    ap.add_argument("--steps", type=int, default=3000)
+    ap.add_argument("--batch", type=int, default=384)
     ap.add_argument("--rate", type=float, default=2e-3)
-    ap.add_argument("--refresh", type=int, default=0, help="look for new clips every so many steps")
+    ap.add_argument(
+        "--passes", type=int, default=2, help="how often each clip is heard, each time in other colours"
+    )
     a = ap.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
     clips = items(a.clips, a.clips / "features", True)
-    music = items(a.music, a.music_cache, False) if a.music else []
-    seen = [i for i in clips if not is_validation(i.name)]
-    sampler = Sampler(seen, [i for i in music if not is_validation(i.name)], 150, a.batch, a.seed)
+    music = items(a.music, a.music_cache, False)[: a.most_music] if a.music else []
+    seen = [i for i in [*clips, *music] if not is_validation(i.name)]
     net = TagNet()
-    x = torch.cat([sampler.batch(20_000_000 + k)[0].flatten(0, 2) for k in range(2)])
-    net.mean.copy_(x.mean(0))
-    net.scale.copy_(x.std(0).clamp_min(0.05))
+    heard = [Textures(net, seen, 1000 * a.seed + k, True) for k in range(a.passes)]
+    texture, target, weight = (torch.cat([getattr(h, n) for h in heard]) for n in ("texture", "target", "weight"))
+    some = texture[:: max(1, len(texture) // 20_000)].float()
+    net.mean.copy_(some.mean(0))
+    net.scale.copy_(some.std(0).clamp_min(0.05))
     print(
-        f"{sum(p.numel() for p in net.parameters())} parameters, {len(seen)} clips, {len(music)} pieces",
+        f"{sum(p.numel() for p in net.parameters())} parameters, {len(seen)} clips, {len(texture)} steps",
         flush=True,
     )
 
     def step(number: int, model: nn.Module) -> dict[str, Tensor]:
-        if a.refresh and number and number % a.refresh == 0:
-            sampler.clips = [i for i in items(a.clips, a.clips / "features", True) if not is_validation(i.name)]
-            new = items(a.music, a.music_cache, False) if a.music else []
-            sampler.music = [i for i in new if not is_validation(i.name)]
-            print(f"step {number}: {len(sampler.clips)} clips, {len(sampler.music)} pieces", flush=True)
-        return {"bce": loss(cast(TagNet, model), *sampler.batch(number))}
+        rng = np.random.default_rng((a.seed, number))
+        pick = torch.from_numpy(rng.integers(len(texture), size=a.batch))
+        x = recolour(texture[pick].float(), rng)
+        return {"bce": loss(cast(TagNet, model), x, target[pick], weight[pick])}
 
-    check = Validator([i for i in clips if is_validation(i.name)])
-    config = loop.LoopConfig(a.steps, a.rate, validate_every=100)
+    check = Validator(Textures(net, [i for i in clips if is_validation(i.name)], 0, False))
+    config = loop.LoopConfig(a.steps, a.rate, validate_every=250)
     mean = loop.train(net, step, check, a.out, config, {"seed": a.seed})
     net.load_state_dict(mean)
     print(f"largest difference from torch {export(net, a.out / 'tags.onnx'):.2g}")

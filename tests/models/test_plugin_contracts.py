@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 
 from models.bands.plugin import Bands
+from models.drums.plugin import Drums
 from models.dsp.offline import drive, prepared
+from models.key.plugin import Key
 from models.level.plugin import Level
 from models.onset.plugin import Onset
 from models.pitch.plugin import Pitch
+from models.structure.plugin import Structure
+from models.tags.plugin import Tags
 from models.tempo.plugin import Tempo
 from models.voice.plugin import Voice
 from realtime.hosting.plugin import Plugin
 from realtime.musical import BeatObservation
 
-PLUGINS: list[type[Plugin]] = [Level, Bands, Onset, Tempo, Pitch, Voice]
+PLUGINS: list[type[Plugin]] = [Level, Bands, Onset, Tempo, Pitch, Voice, Drums, Key, Structure, Tags]
 each = pytest.mark.parametrize("kind", PLUGINS, ids=lambda k: k.descriptor.identifier)
 
 
@@ -46,6 +50,12 @@ def test_outputs_are_declared_and_in_range(kind: type[Plugin]) -> None:
             assert 0 <= feature.value.phase < 1
             assert 0 <= feature.value.confidence <= 1
             assert output.minimum * 0.97 <= feature.value.tempo <= output.maximum * 1.03
+        elif output.kind == "label":
+            assert isinstance(feature.label, str)
+        elif output.kind == "vector":
+            assert isinstance(feature.value, tuple)
+            assert len(feature.value) == output.size
+            assert all(output.minimum <= v <= output.maximum for v in feature.value)
         else:
             assert isinstance(feature.value, float)
             assert math.isfinite(feature.value)
@@ -90,5 +100,5 @@ def test_hostile_sound(kind: type[Plugin]) -> None:
         [np.zeros(rate), np.full(rate, 1e-42), np.ones(rate), 16 * rng.choice([-1.0, 1.0], rate), np.zeros(rate)]
     )
     for _, feature in drive(prepared(kind), x):
-        if isinstance(feature.value, float):
-            assert math.isfinite(feature.value)
+        if isinstance(feature.value, float | tuple) and not isinstance(feature.value, BeatObservation):
+            assert np.isfinite(feature.value).all()
