@@ -66,6 +66,7 @@ def main() -> None:
     ap.add_argument("--rate", type=float, default=2e-3)
     ap.add_argument("--hidden", type=int, default=96)
     ap.add_argument("--refresh", type=int, default=0, help="look for new pieces every so many steps")
+    ap.add_argument("--from", dest="start", type=Path, help="start from the averaged weights of this checkpoint")
     a = ap.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
@@ -80,7 +81,10 @@ def main() -> None:
     sampler = Sampler(folders, frames, a.batch, a.seed)
     config = CausalConfig(SPEC.bands, OUTPUTS, hidden=a.hidden)
     net = CausalNet(config)
-    net.normalise(torch.cat([sampler.batch(20_000_000 + k)[0] for k in range(2)]))
+    if a.start:
+        net.load_state_dict(loop.load(a.start)["mean"])
+    else:
+        net.normalise(torch.cat([sampler.batch(20_000_000 + k)[0] for k in range(2)]))
     print(f"{parameters(net)} parameters, {len(sampler.items)} pieces, {sampler.hours:.1f} h", flush=True)
 
     def step(number: int, model: nn.Module) -> dict[str, Tensor]:

@@ -96,7 +96,8 @@ def sung(count: int, seed: int) -> Iterator[Clip]:
         singer = Singer(
             size=float(rng.uniform(0.85, 1.25)), vibrato=float(rng.choice([0, 15, 30, 60, 100])),
             rate=float(rng.uniform(4.5, 7)), breath=float(rng.uniform(0.01, 0.12)),
-            tilt=float(rng.uniform(0.8, 1.5)), glide=float(rng.uniform(0.01, 0.08)), jitter=float(rng.uniform(2, 15)),
+            tilt=float(rng.uniform(0.8, 1.5)), glide=float(rng.uniform(0.01, 0.08)),
+            jitter=float(rng.uniform(2, 15)),
         )  # fmt: skip
         pitch, at, syllables = float(rng.uniform(43, 74)), 0.2, []
         pace = float(np.exp(rng.uniform(np.log(0.13), np.log(0.8))))

@@ -39,7 +39,10 @@ SENTENCES: dict[str, tuple[str, ...]] = {
         "Non ho ancora deciso che cosa mangiare questa sera.",
         "Spegni la luce quando esci, per favore!",
     ),
-    "nl": ("Goedenavond allemaal, de voorstelling begint over een kwartier.", "Ik heb het je toch gisteren gezegd?"),
+    "nl": (
+        "Goedenavond allemaal, de voorstelling begint over een kwartier.",
+        "Ik heb het je toch gisteren gezegd?",
+    ),
     "pl": ("Dobry wieczór państwu, zaczynamy za pięć minut.", "Dlaczego nikt mi o tym nie powiedział?"),
     "fi": ("Hyvää iltaa kaikille, esitys alkaa viiden minuutin kuluttua.", "Missä sinä olit koko päivän?"),
     "tr": ("İyi akşamlar, gösteri beş dakika içinde başlıyor.", "Neden bana daha önce söylemedin?"),

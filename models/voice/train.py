@@ -28,8 +28,11 @@ from models.voice.mixing import FRAMES, SHARD, UNKNOWN, Material, shard
 from realtime.errors import UserError
 
 F32 = npt.NDArray[np.float32]
-ONSET, ONSET_WEIGHT = 20, 2.0
-"""The first 200 ms of speech count double: a late answer is a wrong one."""
+ONSET, ONSET_WEIGHT = 15, 4.0
+"""The first 150 ms of speech count more: a late answer is a wrong one."""
+AFTER, AFTER_WEIGHT = 25, 3.5
+"""So do the 250 ms after its end. Pauses of up to 250 ms inside speech are labelled speech; without this the
+network would wait for them to pass after every end too, which the plugin's hold does better."""
 QUIET_WEIGHT = 1.3
 """A false alarm costs more than a miss."""
 
@@ -40,6 +43,8 @@ def weights(label: npt.NDArray[np.uint8]) -> F32:
     for begin, end in runs(label == 1):
         if begin and label[begin - 1] == 0:
             out[begin : min(end, begin + ONSET)] = ONSET_WEIGHT
+        if end < len(label) and label[end] == 0:
+            out[end : end + AFTER] = np.where(label[end : end + AFTER] == 0, AFTER_WEIGHT, out[end : end + AFTER])
     out[label == UNKNOWN] = 0.0
     return out
 
@@ -133,6 +138,7 @@ def main() -> None:
     ap.add_argument("--rate", type=float, default=2e-3)
     ap.add_argument("--hidden", type=int, default=112)
     ap.add_argument("--layers", type=int, default=1)
+    ap.add_argument("--from", dest="start", type=Path, help="start from the averaged weights of this checkpoint")
     a = ap.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
@@ -147,7 +153,10 @@ def main() -> None:
     scenes = Scenes(a.scenes / "train", a.batch, a.seed)
     config = CausalConfig(SIZE, 1, 96, a.hidden, a.layers, context=3, rise=1.0)
     net = CausalNet(config)
-    net.normalise(torch.cat([scenes.batch(20_000_000 + k)[0] for k in range(2)]))
+    if a.start:
+        net.load_state_dict(loop.load(a.start)["mean"])
+    else:
+        net.normalise(torch.cat([scenes.batch(20_000_000 + k)[0] for k in range(2)]))
     hours = len(scenes.x) * FRAMES / 360_000
     print(f"{parameters(net)} parameters, {len(scenes.x)} scenes, {hours:.1f} h", flush=True)
 
