@@ -160,7 +160,8 @@ def test_beats_arrive_with_the_beats_in_the_sound(
     command += ["--osc-in", "off", "--websocket", "off", "--seconds", "300"]
     host = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
-        until(lambda: osc_receiver.messages and witness.hears, 60.0)
+        until(lambda: host.poll() is not None or (osc_receiver.messages and witness.hears), 60.0)
+        assert host.poll() is None, host.communicate()[1]
         player = pulse_server.play(piece)
         assert player.wait(60) == 0
         host.terminate()
