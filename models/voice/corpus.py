@@ -131,7 +131,7 @@ def _decode(path: Path) -> tuple[F32, int]:
     try:
         import av
     except ImportError as error:
-        raise UserError(f"{path}: needs PyAV; pip install av, or leave such files out") from error
+        raise UserError(f"{path}: needs PyAV; pip install 'sidechain[speech]', or leave such files out") from error
     with av.open(str(path)) as container:
         stream: Any = container.streams.audio[0]
         blocks = [frame.to_ndarray().reshape(-1) for frame in container.decode(stream)]
