@@ -102,7 +102,7 @@ class Listener:
                     "alarms/h": (reported - found) / self.hours,
                     "delay p50 s": float(np.median(late)),
                     "p90": float(np.percentile(late, 90)),
-                    "on bar": float(np.mean(self.on_bar[name] or [float("nan")])),
+                    "on bar": float(np.mean(self.on_bar[name])) if self.on_bar[name] else float("nan"),
                 }
             )
         return rows
