@@ -11,7 +11,7 @@ from models.dsp.stepper import Stepper
 from realtime.hosting.plugin import Array, Context, Descriptor, Feature, Output, Parameter, Plugin
 
 WEIGHTS = Path(__file__).with_name("drums.onnx")
-THRESHOLDS = (0.4, 0.45, 0.25, 0.25)
+THRESHOLDS = (0.4, 0.4, 0.25, 0.3)
 """Of any hit and of each class, tuned on development recordings (``python -m models.drums.tune``)."""
 _CURVES = 1 + len(CLASSES)
 _STRENGTH = 1 + len(LABELS)
