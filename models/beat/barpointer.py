@@ -151,6 +151,12 @@ class BarPointer:
         self.belief = self._start.copy()
         self._odd = np.zeros(len(self.periods))
 
+    def begin(self, factor: float) -> None:
+        """Make a downbeat about now `factor` times as likely as it was: music is starting."""
+        for near, share in ((CENTRE - 1, 0.6), (CENTRE, 1.0), (CENTRE + 1, 1.0), (CENTRE + 2, 0.6)):
+            slots = self.offsets + (self.heads + near) % self.periods
+            self.belief[slots] *= 1 + np.float32((factor - 1) * share) * self._first
+
     def advance(self) -> None:
         """Move on by one position (10 ms)."""
         heads = self.heads

@@ -125,6 +125,10 @@ class Recordings:
         """Truth of a recording: rows of time and beat in bar."""
         return scoring.load_beats(self.truth / f"{name}.beats", 2)
 
+    def start(self, name: str) -> float:
+        """Where it begins to be heard, s."""
+        return 0.0
+
     def cuts(self, name: str) -> F64:
         """Times in s at which another piece begins."""
         written = self.truth / f"{name}.cuts"
@@ -132,6 +136,27 @@ class Recordings:
             return scoring.load_beats(written, 1)[:, 0]
         told = self.truth / f"{name}.json"
         return np.array(json.loads(told.read_text()).get("cuts", []) if told.exists() else [], float)
+
+
+class Cropped(Recordings):
+    """The same, each begun at a random place in its first half."""
+
+    def __init__(self, folder: Path, seed: int) -> None:
+        super().__init__(folder)
+        self._seed = seed
+
+    def start(self, name: str) -> float:
+        length = float(soundfile.info(self.sounds[name]).duration)
+        return 0.5 * length * float(np.random.default_rng((self._seed, *name.encode())).random())
+
+    def beats(self, name: str) -> F64:
+        rows = super().beats(name)
+        rows[:, 0] -= self.start(name)
+        return rows[rows[:, 0] >= 0]
+
+    def cuts(self, name: str) -> F64:
+        cuts = super().cuts(name) - self.start(name)
+        return cuts[cuts > 0]
 
 
 def _score(recordings: Recordings, estimate: Callable[[str], F64]) -> Scores:
@@ -176,6 +201,7 @@ def run(
     per_track: bool = False,
     config: DecoderConfig | None = None,
     write: Path | None = None,
+    crop: int | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, object]:
     """Score our tracker and the stored estimates of others; print the table; return all numbers.
@@ -190,8 +216,11 @@ def run(
         Score what the host's transport sends, as a live run would; else the decoder's own predictions.
     write : Path, optional
         Folder for our estimates as ``.beats`` files.
+    crop : int, optional
+        Seed: every recording begins at a random place in its first half, as when a host is switched on in the
+        middle of the music. Rivals' estimates are of whole recordings and left out.
     """
-    recordings = Recordings(folder)
+    recordings = Recordings(folder) if crop is None else Cropped(folder, crop)
     names, sets = recordings.names, recordings.sets
     settings = TransportSettings(send_unlocked=True) if through_transport else None
     tracker = Tracker(weights, config)
@@ -199,7 +228,7 @@ def run(
 
     def ours(name: str) -> F64:
         nonlocal spent, length
-        sound = load_sound(recordings.sounds[name])
+        sound = load_sound(recordings.sounds[name])[round(recordings.start(name) * SAMPLE_RATE) :]
         found, seconds = track(sound, tracker, settings)
         spent, length = spent + seconds, length + len(sound) / SAMPLE_RATE
         if write:
@@ -216,7 +245,7 @@ def run(
         return load
 
     scores = {OURS: _score(recordings, ours)}
-    for rival in recordings.rivals:
+    for rival in recordings.rivals if crop is None else ():
         scores[rival.name] = _score(recordings, stored(rival))
     say(f"{'':<34}" + "".join(f"{c:>8}" for c in COLUMNS))
     if per_track:
@@ -274,9 +303,10 @@ def main(argv: list[str] | None = None) -> int:
     ap.add_argument("--decoder-only", action="store_true", help="the decoder's own predictions, no transport")
     ap.add_argument("--per-track", action="store_true")
     ap.add_argument("--write", type=Path, metavar="DIR", help="keep our estimates as .beats files")
+    ap.add_argument("--crop", type=int, metavar="SEED", help="begin each recording at a random place")
     a = ap.parse_args(argv)
     try:
-        run(a.folder, a.json, a.weights, not a.decoder_only, a.per_track, write=a.write)
+        run(a.folder, a.json, a.weights, not a.decoder_only, a.per_track, write=a.write, crop=a.crop)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

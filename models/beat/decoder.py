@@ -29,6 +29,8 @@ NEIGHBOURS = np.ones(5)
 """Tempi counted as one: about 2 % to either side."""
 STEPS = 2
 """Positions per frame."""
+ATTACK = 3.0
+"""Rise, against its mean, of what counts as the first attack."""
 RENEW_EVERY = 5
 """Frames between two uses of the network's tempo, which hardly changes from one to the next."""
 
@@ -60,6 +62,8 @@ class DecoderConfig:
         Exponent, per step, of how the rises of the spectrum fit the pattern of a beat.
     patience : tuple of float
         `gain`, `least` and `most` of :class:`~models.beat.inertia.Inertia`.
+    opening : float
+        How many times as likely as any other instant the first attack of all is to be a downbeat.
     """
 
     filter: FilterConfig = field(default_factory=FilterConfig)
@@ -76,6 +80,7 @@ class DecoderConfig:
     phase_weight: float = 0.3
     accents: float = 0.08
     patience: tuple[float, float, float] = (2.0, 4.0, 160.0)
+    opening: float = 30.0
 
 
 def _bar_bins(metres: tuple[int, ...]) -> F64:
@@ -126,6 +131,7 @@ class BeatDecoder:
         self._mode = 0.0
         self._last = -np.inf
         self._frame = 0
+        self._begun = False
         self._index = 0
         self._loudest = 0.0
         self._recent: deque[tuple[int, float]] = deque(maxlen=17)
@@ -162,7 +168,11 @@ class BeatDecoder:
         faith = min(1.0, max(0.0, (self._activity - c.quiet) / (c.certain - c.quiet)))
         before, self._pulse = self._pulse, (beat, downbeat)
         if self.coasting:
-            f.coast(self.tempo, STEPS)
+            if self._frame:
+                f.coast(self.tempo, STEPS)
+            else:  # nothing is believed yet, so nothing is kept: each tempo goes its own way
+                f.advance()
+                f.advance()
         else:
             bar = 1.0 if phase is None else self._bar_likelihood(phase)
             half = 0.5 * (before[0] + beat), 0.5 * (before[1] + downbeat)
@@ -173,11 +183,13 @@ class BeatDecoder:
                 f.evidence(beat, downbeat, bar, faith if beat < c.filter.beat_prior else 1.0),
             )
             if rise is not None:
-                self.rhythm.hear(rise[0], ago=1)
-                self.rhythm.hear(rise[1])
+                self.rhythm.hear(rise)
             self._frame += 1
             if self._frame % RENEW_EVERY == 0:
                 f.renew(None if tempo is None else self._tempo_likelihood(tempo), STEPS * RENEW_EVERY)
+        if not self._begun and rise is not None and rise.max() > ATTACK:
+            self._begun = True
+            f.begin(c.opening)
         self._believed = self._read(end - LABEL_DELAY + c.offset)
         self.reading = self._inertia.follow(self._believed)
         return self._emit(self.reading, end)

@@ -26,14 +26,14 @@ def fits(nets: Sequence[BeatNet]) -> bool:
     return first.core == "ssm" and not first.resonators and all(n.config == first for n in nets)
 
 
-def _stacked(layers: Sequence[nn.Linear], norms: Sequence[nn.LayerNorm] = ()) -> tuple[Tensor, Tensor]:
+def _stacked(layers: Sequence[nn.Module], norms: Sequence[nn.Module] = ()) -> tuple[Tensor, Tensor]:
     """Weights ``(nets, in, out)`` and biases ``(nets, 1, out)``; the affine part of a norm before is folded in."""
     weights, biases = [], []
     for k, layer in enumerate(layers):
-        weight, bias = layer.weight.detach(), layer.bias.detach()
+        weight, bias = (layer.get_parameter(n).detach() for n in ("weight", "bias"))
         if norms:
-            bias = bias + weight @ norms[k].bias.detach()
-            weight = weight * norms[k].weight.detach()
+            bias = bias + weight @ norms[k].get_parameter("bias").detach()
+            weight = weight * norms[k].get_parameter("weight").detach()
         weights.append(weight.T)
         biases.append(bias[None])
     return torch.stack(weights).contiguous(), torch.stack(biases)

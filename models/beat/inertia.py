@@ -15,7 +15,7 @@ from models.beat.reading import Reading
 
 TOLERANCE = 0.15
 """Beats by which the phase may move from one frame to the next without being another pulse."""
-SAME = 0.1
+SAME = 0.03
 """Of the logarithm of the tempo."""
 
 

@@ -41,7 +41,7 @@ BANDS = np.array([1.0, 1.0, 0.7])
 REACH = 1
 """Positions to either side of a quarter of the beat that count as near it."""
 WIDTH = 0.7
-SHIFT = -0.4
+SHIFT = -0.8
 """Positions by which an attack seems to lie away from where it is, after :data:`LAG`."""
 LAG = 2
 """Steps by which the network's answer trails the rise of a sharp attack."""
@@ -126,15 +126,14 @@ class Rhythm:
         base = mean["between"]
         near = sum(math.exp(-0.5 * (k / WIDTH) ** 2) for k in range(-REACH, REACH + 1)) / 60.0
         strikes = 0.5 * (mean["kick"] + mean["snare"]) + mean["half"] + 2 * mean["quarter"] - 4 * base
-        total = base + near * strikes
-        self._base = trust * float(np.log(base / total) @ BANDS), trust * BANDS * total / base
-        chain, place, share, quarter = self._places(periods)
+        self._total = base + near * strikes
+        self._trust = trust
+        chain, place, shares, quarter = self._places(periods)
         names = np.array(["kick", "quarter", "half", "quarter"])
         rows = np.array([mean[n] for n in names[quarter]])
-        self._beats = int((quarter == 0).sum())
-        self._first = self._told(base + (rows - base) * share[:, None], total, trust)
-        near_beat = share[: self._beats, None]
-        self._snare = self._told(base + (mean["snare"] - base) * near_beat, total, trust)
+        self._beats = n = int((quarter == 0).sum())
+        self._first = self._told(rows, shares, base)
+        self._snare = self._told(np.tile(mean["snare"], (n, 1)), shares[:, :n], base)
         kick: list[float] = []
         for r in pointer.rows:
             n = r.stop - r.start
@@ -145,35 +144,51 @@ class Rhythm:
 
     @staticmethod
     def _places(periods: I64) -> tuple[I64, I64, F64, I64]:
-        """Chain, position, nearness and quarter of every place; those near the beat first."""
-        chain, position, share, quarter = [], [], [], []
+        """Chain, position, nearness at each of the two steps and quarter of every place; the beat's own first.
+
+        What is at a position now was one before it a step ago, so the places of the two steps overlap.
+        """
+        chain, position, shares, quarter = [], [], [], []
         for q in range(4):
             centre = CENTRE + q * periods / 4.0 + SHIFT
-            for k in range(-REACH, REACH + 1):
-                place = np.round(centre).astype(int) + k
-                inside = np.flatnonzero(abs(k) <= periods / 8.0)
+            middle = np.round(centre).astype(int)
+            for k in range(-REACH, REACH + EACH):
+                inside = np.flatnonzero(abs(k) <= np.maximum(periods / 8.0, REACH))
+                then = []
+                for ago in reversed(range(EACH)):
+                    share = np.exp(-0.5 * ((middle + k - ago - centre) / WIDTH) ** 2)
+                    then.append(
+                        np.where((abs(k - ago) <= REACH) & (abs(k - ago) <= periods / 8.0), share, 0.0)[inside]
+                    )
                 chain.append(inside)
-                position.append((place % periods)[inside])
-                share.append(np.exp(-0.5 * ((place - centre) / WIDTH) ** 2)[inside])
+                position.append(((middle + k) % periods)[inside])
+                shares.append(np.stack(then))
                 quarter.append(np.full(len(inside), q))
         joined = np.concatenate
-        return joined(chain), joined(position), joined(share), joined(quarter)
+        return joined(chain), joined(position), np.concatenate(shares, axis=1), joined(quarter)
 
-    @staticmethod
-    def _told(mean: F64, total: F64, trust: float) -> tuple[F64, F64]:
-        """``constant + inverse @ rise`` is minus the log likelihood, times `trust`."""
-        relative = mean / total
-        return trust * (np.log(relative) @ BANDS), trust * BANDS / relative
+    def _told(self, struck: F64, shares: F64, base: F64) -> tuple[F32, F32]:
+        """``constant + rise @ inverse`` is the log likelihood ratio against "between" of both steps' rises."""
+        between = base / self._total
+        constant = np.zeros(len(struck))
+        inverse = []
+        for share in shares:
+            mean = (base + (struck - base) * share[:, None]) / self._total
+            constant -= (np.log(mean) - np.log(between)) @ BANDS
+            inverse.append((BANDS / between - BANDS / mean).T)
+        return (self._trust * constant).astype(np.float32), (self._trust * np.concatenate(inverse)).astype(
+            np.float32
+        )
 
-    def hear(self, rise: F64, ago: int = 0) -> None:
-        """Weigh the belief with one step's rises, shape (3,), from :class:`Accents`, taken `ago` steps before."""
+    def hear(self, rise: F64) -> None:
+        """Weigh the belief with the rises of the last two steps, shape (2, 3), from :class:`Accents`."""
         f, n = self._pointer, self._beats
-        constant, inverse = self._base
-        between = constant + float(inverse @ rise)
-        ratio = np.exp(between - self._first[0] - self._first[1] @ rise).astype(np.float32)
-        snare = np.exp(between - self._snare[0] - self._snare[1] @ rise).astype(np.float32)
-        slots = f.heads[self._chains] + (self._slots + ago)
+        flat = rise.reshape(-1).astype(np.float32)
+        first = np.exp(self._first[0] + flat @ self._first[1])
+        snare = np.exp(self._snare[0] + flat @ self._snare[1])
+        slots = f.heads[self._chains]
+        slots += self._slots
         slots -= (slots >= self._periods) * self._periods
         slots += self._starts
-        f.belief[slots[:n]] *= snare[:, None] + (ratio[:n] - snare)[:, None] * self._kick
-        f.belief[slots[n:]] *= ratio[n:, None]
+        f.belief[slots[:n]] *= snare[:, None] + (first[:n] - snare)[:, None] * self._kick
+        f.belief[slots[n:]] *= first[n:, None]
