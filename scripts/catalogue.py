@@ -29,8 +29,8 @@ Every published system that Sidechain is to host, and how far that is. This page
 
 {counts}.
 
-What one of the slow lane costs on your machine is its value `host.slow.NAME.cost`. Weights with a name in the store
-come by `sidechain models get NAME`, after their licence has been shown.
+What one of the slow lane costs here is its value `host.slow.NAME.cost`. Weights with a name in the store come by
+`sidechain models get NAME`, after their licence has been shown.
 
 | system | does | hosted | kind | latency | licence | weights | what is missing |
 |---|---|---|---|---|---|---|---|

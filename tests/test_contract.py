@@ -20,7 +20,7 @@ from realtime.hosting.slot import Result, Slot
 from realtime.preset import PluginSettings, Preset
 from tests.fixtures.sources import ArraySource
 
-FETCHED = {"silero", "hub-tags"}
+FETCHED = {"silero", "hub-tags", "rnnoise"}
 """Need weights that are not here; tested in their own folders, with tiny networks."""
 
 NAMES = sorted(registry.discover().keys() - FETCHED)

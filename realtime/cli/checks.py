@@ -171,7 +171,9 @@ def _plugins() -> list[Finding]:
             continue
         try:
             plugin = entry.factory()
-            plugin.prepare(Context(registry.resolve(entry.factory.descriptor, {})))
+            declared = entry.factory.descriptor
+            texts = {t.identifier: t.default for t in declared.texts}
+            plugin.prepare(Context(registry.resolve(declared, {}), texts=texts))
             plugin.close()
         except NotFetched as e:
             bad.append(Finding("plugins", "ok", f"{entry.identifier} is off: {e}"))
