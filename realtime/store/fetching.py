@@ -17,7 +17,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from realtime.errors import UserError
 from realtime.store.entries import MOST_BYTES, Entry, ModelFile
@@ -65,6 +65,21 @@ def _address(entry: Entry, file: ModelFile) -> str:
     return f"{entry.url.rstrip('/')}/{urllib.parse.quote(file.origin)}"
 
 
+def _allowed(address: str) -> None:
+    parts = urllib.parse.urlsplit(address)
+    here = parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
+    if parts.scheme != "https" and not here:
+        raise UserError(f"{address}: only https addresses are fetched")
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Servers may send us on, but not to where we would not have gone ourselves."""
+
+    def redirect_request(self, *given: Any) -> urllib.request.Request | None:
+        _allowed(given[-1])
+        return super().redirect_request(*given)
+
+
 def download(address: str, to: Path, size: int, report: Report) -> None:
     """Fetch over HTTP to `to`, going on where an earlier attempt stopped.
 
@@ -77,11 +92,7 @@ def download(address: str, to: Path, size: int, report: Report) -> None:
     size : int
         Bytes that are expected; 0 = not known. More than that is refused.
     """
-    parts = urllib.parse.urlsplit(address)
-    if parts.scheme != "https" and not (
-        parts.scheme == "http" and parts.hostname in ("127.0.0.1", "localhost", "::1")
-    ):
-        raise UserError(f"{address}: only https addresses are fetched")
+    _allowed(address)
     have = to.stat().st_size if to.exists() else 0
     if size and have >= size:
         if have > size:
@@ -93,7 +104,7 @@ def download(address: str, to: Path, size: int, report: Report) -> None:
     if have:
         request.add_header("Range", f"bytes={have}-")
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT) as answer:
+        with urllib.request.build_opener(_Redirects).open(request, timeout=_TIMEOUT) as answer:
             resumed = answer.status == 206
             left = int(answer.headers.get("Content-Length") or 0)
             with open(to, "ab" if resumed else "wb") as out:

@@ -47,11 +47,17 @@ class Server:
         self.content = DATA
         self.most = len(DATA)
         self.ranges: list[str] = []
+        self.elsewhere = ""
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 asked = self.headers.get("Range", "")
+                if outer.elsewhere:
+                    self.send_response(302)
+                    self.send_header("Location", outer.elsewhere)
+                    self.end_headers()
+                    return
                 outer.ranges.append(asked)
                 begin = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
                 body = outer.content[begin:]
@@ -149,6 +155,12 @@ def test_only_https_beyond_this_machine(tmp_path: Path) -> None:
     for url in ("http://example.org/a.bin", "file:///etc/passwd", "ftp://example.org/a"):
         with pytest.raises(UserError, match="only https"):
             store(tmp_path, text("url", url=url)).get("thing")
+
+
+def test_a_server_cannot_send_us_elsewhere_without_https(tmp_path: Path, server: Server) -> None:
+    server.elsewhere = "http://192.0.2.1/a.bin"
+    with pytest.raises(UserError, match=r"192\.0\.2\.1.*only https"):
+        store(tmp_path, text("url", url=server.address)).get("thing")
 
 
 def test_offline_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
