@@ -61,7 +61,7 @@ class DecoderConfig:
     accents : float
         Exponent, per step, of how the rises of the spectrum fit the pattern of a beat.
     patience : tuple of float
-        `gain`, `least` and `most` of :class:`~models.beat.inertia.Inertia`.
+        `gain`, `grace` and `most` of :class:`~models.beat.inertia.Inertia`.
     opening : float
         How many times as likely as any other instant the first attack of all is to be a downbeat.
     """
@@ -79,7 +79,7 @@ class DecoderConfig:
     tempo_weight: float = 0.02
     phase_weight: float = 0.3
     accents: float = 0.08
-    patience: tuple[float, float, float] = (2.0, 4.0, 160.0)
+    patience: tuple[float, float, float] = (4.0, 24.0, 160.0)
     opening: float = 30.0
 
 

@@ -30,9 +30,11 @@ class Inertia:
     Parameters
     ----------
     gain : float
-        Beats that another phase has to last per beat for which the present one had been there.
-    least, most : float
-        Bounds of that patience, beats.
+        Beats that another phase has to last per beat for which the present one had been there,
+    grace : float
+        less this many: a pulse just found may well be the wrong one.
+    most : float
+        Bound of that patience, beats.
 
     Attributes
     ----------
@@ -42,8 +44,8 @@ class Inertia:
         Whether the last reading is of another pulse than the one before.
     """
 
-    def __init__(self, gain: float, least: float, most: float) -> None:
-        self._gain, self._least, self._most = gain, least, most
+    def __init__(self, gain: float, grace: float, most: float) -> None:
+        self._gain, self._grace, self._most = gain, grace, most
         self.reset()
 
     def reset(self) -> None:
@@ -75,7 +77,7 @@ class Inertia:
                 self.slip, self._contest = 0.0, 0.0
         if self.slip:
             self._contest += beats
-            if self._contest > min(max(self._least, self._gain * self._established), self._most):
+            if self._contest > min(self._gain * max(0.0, self._established - self._grace), self._most):
                 self._take_over()
         else:
             self._contest = max(0.0, self._contest - beats)
