@@ -41,7 +41,7 @@ def test_results_come_with_their_age_and_cost_and_parameters_act_live() -> None:
         assert round(found.time * 10, 6) == pytest.approx(round(found.time * 10), abs=0.2)  # on the grid of hops
         host.wait_for("rms.found", count=3)
         assert host.engine.value("rms.label").label == "hello"
-        until(lambda: host.engine.value("rms.rms").value == pytest.approx(0.5 / np.sqrt(2), rel=0.01))  # a full window
+        until(lambda: host.engine.value("rms.rms").value == pytest.approx(0.5 / np.sqrt(2), rel=0.01))  # once full
         host.call("plugin.set", plugin="rms", parameter="gain", value=2.0)
         host.call("plugin.set", plugin="rms", parameter="word", value="again")
         until(lambda: host.engine.value("rms.rms").value == pytest.approx(1.0 / np.sqrt(2), rel=0.01))
