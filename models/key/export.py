@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from models.key.features import SEMITONES
 from models.key.network import KeyNet
 from models.training import loop
-from models.training.export import export_onnx, parity
+from models.training.export import export_step
 
 OUTPUTS = ["chord", "key"]
 STATES = ["short", "long"]
-PARITY = 1e-4
 
 
 class Step(nn.Module):
@@ -35,17 +34,9 @@ class Step(nn.Module):
 
 def export(net: KeyNet, path: Path) -> float:
     """Write `path`; returns the largest difference from torch; raises ``RuntimeError`` if it exceeds 1e-4."""
-    step = Step(net.eval()).eval()
-    states = dict(zip(STATES, net.initial(3)))
-    inputs = {"frame": torch.rand(3, SEMITONES), **states}
-    following = [f"{n}_next" for n in STATES]
-    axes = {"frame": 0, **dict.fromkeys(OUTPUTS, 0), **dict.fromkeys([*STATES, *following], 1)}
-    export_onnx(step, inputs, OUTPUTS + following, axes, path)
-    noisy = {k: v + 0.3 * torch.rand_like(v) for k, v in inputs.items()}
-    difference = parity(step, noisy, path)
-    if difference > PARITY:
-        raise RuntimeError(f"{path}: ONNX differs from torch by {difference:.2g}")
-    return difference
+    return export_step(
+        Step(net.eval()), torch.rand(3, SEMITONES), dict(zip(STATES, net.initial(3))), OUTPUTS, path
+    )
 
 
 def main() -> None:

@@ -14,11 +14,10 @@ from torch import Tensor, nn
 from models.tags.features import BANDS, FRAMES
 from models.tags.network import TagNet
 from models.training import loop
-from models.training.export import export_onnx, parity
+from models.training.export import export_step
 
 OUTPUTS = ["tags", "embedding"]
 STATES = ["last", "means"]
-PARITY = 1e-4
 
 
 class Step(nn.Module):
@@ -35,16 +34,9 @@ class Step(nn.Module):
 
 def export(net: TagNet, path: Path) -> float:
     """Write `path`; returns the largest difference from torch; raises ``RuntimeError`` if it exceeds 1e-4."""
-    step = Step(net.eval()).eval()
-    inputs = {"frame": 3 * torch.rand(3, FRAMES, BANDS), **dict(zip(STATES, net.initial(3)))}
-    following = [f"{n}_next" for n in STATES]
-    axes = {"frame": 0, **dict.fromkeys(OUTPUTS, 0), **dict.fromkeys([*STATES, *following], 1)}
-    export_onnx(step, inputs, OUTPUTS + following, axes, path)
-    noisy = {k: v + 0.3 * torch.rand_like(v) for k, v in inputs.items()}
-    difference = parity(step, noisy, path)
-    if difference > PARITY:
-        raise RuntimeError(f"{path}: ONNX differs from torch by {difference:.2g}")
-    return difference
+    return export_step(
+        Step(net.eval()), 3 * torch.rand(3, FRAMES, BANDS), dict(zip(STATES, net.initial(3))), OUTPUTS, path
+    )
 
 
 def main() -> None:

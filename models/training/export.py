@@ -14,6 +14,9 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+PARITY = 1e-4
+"""Largest difference from torch that is let through."""
+
 
 def export_onnx(
     step: nn.Module,
@@ -58,6 +61,42 @@ def session(path: Path | str) -> onnxruntime.InferenceSession:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.add_session_config_entry("session.set_denormal_as_zero", "1")
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+
+def export_step(
+    step: nn.Module, frame: Tensor, states: dict[str, Tensor], outputs: list[str], path: Path
+) -> float:
+    """Write a stateful model that takes one frame, and hold the file against torch.
+
+    Parameters
+    ----------
+    step : Module
+        Takes ``frame`` and the states in order; returns a tuple of `outputs` and the new states.
+    frame : Tensor, shape (batch, …)
+        An example with a batch of 2 or more.
+    states : dict of str to Tensor, each ``(…, batch, size)`` with the batch second
+        Examples; a state ``h`` comes out as ``h_next``.
+
+    Returns
+    -------
+    float
+        Largest difference from torch.
+
+    Raises
+    ------
+    RuntimeError
+        If that exceeds 1e-4.
+    """
+    step = step.eval()
+    inputs = {"frame": frame, **{k: v.clone() for k, v in states.items()}}
+    following = [f"{n}_next" for n in states]
+    axes = {"frame": 0, **dict.fromkeys(outputs, 0), **dict.fromkeys([*states, *following], 1)}
+    export_onnx(step, inputs, outputs + following, axes, path)
+    noisy = {k: v + 0.3 * torch.rand_like(v) for k, v in inputs.items()}
+    difference = parity(step, noisy, path)
+    if difference > PARITY:
+        raise RuntimeError(f"{path}: ONNX differs from torch by {difference:.2g}")
+    return difference
 
 
 def parity(step: nn.Module, inputs: dict[str, Tensor], path: Path) -> float:
