@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from realtime.hosting.spectral import LogMelSpec, mel_filterbank
+from models.dsp.logmel import BlockSpectrum
+from realtime.hosting.spectral import LogMelSpec
 
 F32 = npt.NDArray[np.float32]
 
@@ -34,29 +35,11 @@ def centres(spec: LogMelSpec) -> npt.NDArray[np.float64]:
     return out[1:-1]
 
 
-class _Half:
-    """One of the two spectra: as ``realtime.hosting.spectral`` defines it, less the bins above the top band."""
-
-    def __init__(self, spec: LogMelSpec) -> None:
-        self.window = spec.window
-        bank = mel_filterbank(spec)
-        self._bins = int(np.flatnonzero(bank.any(axis=1))[-1]) + 1
-        self._bank = np.ascontiguousarray(bank[: self._bins]) * np.float32(spec.gamma)
-        hann = np.hanning(spec.window + 1)[:-1]
-        self._hann = (hann / (hann.sum() / 2)).astype(np.float32)
-
-    def frame(self, block: F32, out: F32) -> None:
-        bins = np.fft.rfft(block[-self.window :] * self._hann)[: self._bins]
-        np.matmul(np.abs(bins), self._bank, out=out)
-        np.log1p(out, out=out)
-        out *= np.float32(1 / np.log(10.0))
-
-
 class Features:
     """One hop of sound in, one feature frame out. Not shared between threads (it owns its work arrays)."""
 
     def __init__(self) -> None:
-        self._halves = (_Half(SHORT), _Half(LONG))
+        self._halves = BlockSpectrum(SHORT), BlockSpectrum(LONG)
         self._out = np.zeros(SIZE, np.float32)
 
     def frame(self, block: F32) -> F32:

@@ -16,7 +16,8 @@ import numpy.typing as npt
 
 from models.beat.barpointer import CENTRE, STEP, BarPointer
 from models.beat.features import SAMPLE_RATE, centres
-from realtime.hosting.spectral import LogMelSpec, mel_filterbank
+from models.dsp.logmel import BlockSpectrum
+from realtime.hosting.spectral import LogMelSpec
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -58,11 +59,7 @@ class Accents:
     """
 
     def __init__(self) -> None:
-        bank = mel_filterbank(SPEC)
-        self._bins = int(np.flatnonzero(bank.any(axis=1))[-1]) + 1
-        self._bank = np.ascontiguousarray(bank[: self._bins]) * np.float32(SPEC.gamma)
-        hann = np.hanning(SPEC.window + 1)[:-1]
-        self._hann = (hann / (hann.sum() / 2)).astype(np.float32)
+        self._spectrum = BlockSpectrum(SPEC)
         member = (np.digitize(centres(SPEC), EDGES)[:, None] == np.arange(3)).astype(np.float32)
         self._sum = member / member.sum(0)
         self._fall = math.exp(-STEP / _TAU)
@@ -90,7 +87,7 @@ class Accents:
             Compressed rises of two steps, aligned with the network's answer; valid until the next call.
         """
         spans = np.lib.stride_tricks.sliding_window_view(block[-SPAN:], SPEC.window)[:: SPEC.hop]
-        levels = np.abs(np.fft.rfft(spans * self._hann)[:, : self._bins]) @ self._bank
+        levels = self._spectrum.levels(spans)
         self._late[:-EACH] = self._late[EACH:]
         for k in range(EACH):
             self._late[LAG + k] = self._rise(levels[k])

@@ -1,0 +1,45 @@
+"""A log-mel spectrum of the newest sound, for plugins that take samples and want several windows of one instant.
+
+As :mod:`realtime.hosting.spectral` defines it, less the bins above the top band. A plugin content with one
+spectrum declares it as its input instead: that one is shared.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from realtime.hosting.spectral import LogMelSpec, mel_filterbank
+
+F32 = npt.NDArray[np.float32]
+
+
+class BlockSpectrum:
+    """One spectrum, right-aligned. Owned by one thread.
+
+    Parameters
+    ----------
+    spec : LogMelSpec
+        Its window, bands and gamma; the hop is the caller's.
+    """
+
+    def __init__(self, spec: LogMelSpec) -> None:
+        self._window = spec.window
+        bank = mel_filterbank(spec)
+        self._bins = int(np.flatnonzero(bank.any(axis=1))[-1]) + 1
+        self._bank = np.ascontiguousarray(bank[: self._bins]) * np.float32(spec.gamma)
+        hann = np.hanning(spec.window + 1)[:-1]
+        self._hann = (hann / (hann.sum() / 2)).astype(np.float32)
+
+    def levels(self, spans: F32) -> F32:
+        """``gamma * mel`` of windows of sound, shape ``(n, window)`` → ``(n, bands)``."""
+        magnitudes = np.abs(np.fft.rfft(spans * self._hann)[:, : self._bins])
+        out: F32 = magnitudes @ self._bank
+        return out
+
+    def frame(self, block: F32, out: F32) -> None:
+        """Write ``log10(1 + gamma * mel)`` of the end of `block`, at least a window long, to `out`, (bands,)."""
+        bins = np.fft.rfft(block[-self._window :] * self._hann)[: self._bins]
+        np.matmul(np.abs(bins), self._bank, out=out)
+        np.log1p(out, out=out)
+        out *= np.float32(1 / np.log(10.0))
