@@ -9,6 +9,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from realtime.errors import UserError
+from realtime.hosting.inference import open_session
 
 F32 = npt.NDArray[np.float32]
 
@@ -36,15 +37,7 @@ class Stepper:
             raise UserError(
                 f"{path}: no such network; reinstall, or train it with python -m models.{path.stem}.train"
             )
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises classes of its own for every cause
-            raise UserError(f"{path}: not a readable ONNX model ({error}); fetch it again") from error
+        self._session = open_session(path)
         frame, *states = self._session.get_inputs()
         found = tuple(o.name for o in self._session.get_outputs())
         if found != answers + tuple(f"{s.name}_next" for s in states):

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import onnxruntime
 
 from realtime.errors import UserError
+from realtime.hosting.inference import open_session
 
 F32 = npt.NDArray[np.float32]
 
@@ -40,17 +40,7 @@ class Network:
     """
 
     def __init__(self, path: Path) -> None:
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")
-        options.log_severity_level = 3
-        try:
-            self._session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime raises classes of its own for every cause
-            said = str(error).splitlines()[0] if str(error) else type(error).__name__
-            raise UserError(f"{path}: not a readable ONNX model ({said}); fetch it again") from error
+        self._session = open_session(path)
         inputs = {i.name for i in self._session.get_inputs()}
         if inputs != _INPUTS or len(self._session.get_outputs()) != _OUTPUTS:
             raise UserError(f"{path}: not Silero VAD 5 or 6 (inputs {', '.join(sorted(inputs))})")

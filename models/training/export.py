@@ -10,9 +10,10 @@ import warnings
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 from torch import Tensor, nn
+
+from realtime.hosting.inference import open_session
 
 PARITY = 1e-4
 """Largest difference from torch that is let through."""
@@ -51,16 +52,6 @@ def export_onnx(
             opset_version=opset,
             dynamo=False,
         )
-
-
-def session(path: Path | str) -> onnxruntime.InferenceSession:
-    """A session as the host runs it: one thread, no spinning, denormals as zero."""
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.add_session_config_entry("session.set_denormal_as_zero", "1")
-    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def export_step(
@@ -103,5 +94,5 @@ def parity(step: nn.Module, inputs: dict[str, Tensor], path: Path) -> float:
     """Largest absolute difference between the torch model and its ONNX file over all outputs."""
     with torch.no_grad():
         expected = step(*inputs.values())
-    found = session(path).run(None, {k: v.numpy() for k, v in inputs.items()})
+    found = open_session(path).run(None, {k: v.numpy() for k, v in inputs.items()})
     return max(float(np.abs(e.numpy() - np.asarray(f)).max()) for e, f in zip(expected, found))

@@ -13,6 +13,7 @@ from realtime.errors import UserError
 from realtime.hosting.bundles import onnxfile
 from realtime.hosting.bundles.backend import F32, Tensors, concrete, input_shape, reason, require, state_start
 from realtime.hosting.bundles.manifest import Manifest
+from realtime.hosting.inference import session_options
 
 _TYPES = {
     "tensor(float)": np.float32,
@@ -87,12 +88,7 @@ class OnnxBackend:
     def _open(self, model: Path, weights: Tensors, contents: onnxfile.OnnxFile) -> Any:
         import onnxruntime as ort
 
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = 1
-        options.inter_op_num_threads = 1
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        options.add_session_config_entry("session.set_denormal_as_zero", "1")
-        options.log_severity_level = 4
+        options = session_options()
         self._kept = self._replace(options, weights, contents)
         try:
             return ort.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])

@@ -7,8 +7,9 @@ import pytest
 
 from models.beat.features import HOP, SAMPLE_RATE, SIZE, WINDOW, Features
 from models.beat.plugin import Beat
-from models.beat.tracker import WEIGHTS, Network, open_session
+from models.beat.tracker import HEADS, WEIGHTS
 from models.dsp.offline import drive, prepared
+from models.dsp.stepper import Stepper
 from realtime.errors import UserError
 
 
@@ -87,7 +88,7 @@ def test_live_features_are_training_features():
 
 
 def test_the_shipped_network_answers_with_probabilities():
-    network = Network()
+    network = Stepper(WEIGHTS, HEADS)
     for frame in Features().clip(clicks(1)):
         for answer in network.step(frame):
             assert ((answer >= 0) & (answer <= 1)).all()
@@ -95,11 +96,11 @@ def test_the_shipped_network_answers_with_probabilities():
 
 def test_missing_and_foreign_weights_are_named(tmp_path):
     with pytest.raises(UserError, match=r"none\.onnx"):
-        open_session(tmp_path / "none.onnx")
+        Stepper(tmp_path / "none.onnx", HEADS)
     broken = tmp_path / "broken.onnx"
     broken.write_bytes(WEIGHTS.read_bytes()[:1000])
     with pytest.raises(UserError, match=r"broken\.onnx"):
-        open_session(broken)
+        Stepper(broken, HEADS)
 
 
 def test_the_descriptor_says_what_it_gives():
