@@ -1,0 +1,53 @@
+"""The 128×128 mel CNN: three convolutional blocks of 32, 64 and 128, a dense layer of 256, dropout.
+
+The usual small network for pictures of sound, as in Choi, Fazekas & Sandler, "Automatic tagging using deep
+convolutional neural networks" (2016). After the blocks, time is averaged and the bands are pooled to four, so that
+the dense layer stays small.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from models.melcnn.labels import GENRES, PARTS
+
+DENSE = 256
+_GRID = 4
+
+
+def _block(given: int, made: int, pool: tuple[int, int]) -> nn.Sequential:
+    return nn.Sequential(
+        nn.Conv2d(given, made, 3, padding=1, bias=False), nn.BatchNorm2d(made), nn.ReLU(), nn.MaxPool2d(pool)
+    )
+
+
+class MelCNN(nn.Module):
+    """``(batch, 128, 128)`` → logits of genres ``(batch, 12)`` and of parts ``(batch, 6)``."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.Sequential(_block(1, 32, (2, 4)), _block(32, 64, (2, 2)), _block(64, 128, (2, 2)))
+        self.dense = nn.Sequential(nn.Dropout(0.3), nn.Linear(128 * _GRID, DENSE), nn.ReLU(), nn.Dropout(0.3))
+        self.genres = nn.Linear(DENSE, len(GENRES))
+        self.parts = nn.Linear(DENSE, len(PARTS))
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits of one batch."""
+        found = self.blocks(picture[:, None])
+        bands = found.mean(-1).reshape(len(found), 128, _GRID, -1).mean(-1).flatten(1)
+        hidden = self.dense(bands)
+        return self.genres(hidden), self.parts(hidden)
+
+
+class Answer(nn.Module):
+    """What is exported: probabilities in place of logits."""
+
+    def __init__(self, net: MelCNN) -> None:
+        super().__init__()
+        self.net = net
+
+    def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
+        """Softmax over genres, one decision for each part."""
+        genres, parts = self.net(picture)
+        return torch.softmax(genres, -1), parts.sigmoid()
