@@ -20,6 +20,7 @@ from realtime import preset as presets
 from realtime.errors import UserError
 from realtime.hosting import registry
 from realtime.hosting.slow.slot import SlowSlot
+from realtime.hosting.slow.snapshot import snapshot
 from realtime.outputs.registry import check_all, create
 from realtime.switching import switch
 
@@ -157,7 +158,7 @@ class Commands:
             given.setdefault("bpm", float(tempo))
         if key is not None and key.label:
             given.setdefault("key", key.label)
-        return slot.start_job(given)
+        return slot.start_job(given, snapshot(self._engine.bus, slot, self._engine.stream_now()))
 
     def _plugin_set(self, plugin: str, parameter: str, value: Any) -> float | str:
         slot = self._slot(plugin)

@@ -47,7 +47,7 @@ class PluginSettings(BaseModel):
     enabled: bool = True
     to: str = Field("", description="insert, job: where its sound goes: a device name, 'default', or NAME.flac")
     sources: list[str] = Field(
-        default_factory=list, description="event, combine: plugin.output, in place of its own"
+        default_factory=list, description="event, combine, job: plugin.output, in place of its own"
     )
 
     @property

@@ -71,8 +71,10 @@ def _make(
     d, sources = factory.descriptor, tuple(settings.sources)
     if settings.to and d.kind not in ("insert", "job"):
         raise UserError(f"plugin '{d.identifier}': 'to' is for inserts and jobs; this is of kind {d.kind}")
-    if sources and d.kind not in ("event", "combine"):
-        raise UserError(f"plugin '{d.identifier}': 'sources' is for event and combine; this is of kind {d.kind}")
+    if sources and d.kind not in ("event", "combine", "job"):
+        raise UserError(
+            f"plugin '{d.identifier}': 'sources' is for event, combine and job; this is of kind {d.kind}"
+        )
     if d.lane == "slow":
         length = d.input.length if isinstance(d.input, AudioInput) else d.input.window
         if length > LONGEST * d.input.sample_rate:

@@ -111,6 +111,12 @@ class JobControl(Protocol):
     """How a running job speaks with the host."""
 
     @property
+    def results(self) -> Mapping[str, Latest]:
+        """What other plugins had said when the job was asked for, by ``plugin.output``: those of
+        ``descriptor.sources``. Vectors of more than 128 values are left out."""
+        ...
+
+    @property
     def cancelled(self) -> bool:
         """Whether somebody wants it to end; ask often. A job that does not end is killed after 2 s."""
         ...

@@ -131,7 +131,7 @@ class Output:
     minimum, maximum : float
         Range of the value, for meters and scaling; may be infinite.
     size : int
-        Length of a ``vector``.
+        Length of a ``vector``; 0 = as it comes.
     rate : float
         Nominal results per second; 0 = irregular. For ``audio``: Hz.
     """
@@ -208,8 +208,8 @@ class Descriptor:
         How it is called, see :mod:`realtime.hosting.kinds`. ``frame`` in the slow lane is taken as ``window``; the
         other kinds settle the lane: ``window``, ``event`` and ``job`` slow, ``combine`` and ``insert`` fast.
     sources : tuple of str
-        ``event``: the events it is called on; ``combine``: the results it reads. ``plugin.output`` each, ``*``
-        for any part of a name; ``[plugins.NAME] sources`` in a preset replaces them.
+        ``event``: the events it is called on; ``combine``, ``job``: the results it reads. ``plugin.output`` each,
+        ``*`` for any part of a name; ``[plugins.NAME] sources`` in a preset replaces them.
     after : float
         ``event``: seconds of sound after the event that the snippet contains (it ends there).
     patience : float
@@ -342,6 +342,12 @@ class Plugin:
 
     def close(self) -> None:
         """Release everything."""
+
+    @classmethod
+    def installed(cls) -> list[tuple[str, str]]:
+        """What a plugin that hosts others' plugins finds on this machine: the name that its settings take, and a
+        few words. ``sidechain plugins NAME`` shows it; may take seconds."""
+        return []
 
 
 class PluginFactory(Protocol):

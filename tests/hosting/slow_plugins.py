@@ -231,6 +231,9 @@ class Work(JobPlugin):
         self, request: Mapping[str, str | float], block: np.ndarray, time_: float, job: JobControl
     ) -> Iterable[Feature] | None:
         text = request.get("text", "")
+        if text == "heard":
+            told = [f"{n} {r.label or r.value} {r.age >= 0.0}" for n, r in job.results.items()]
+            return [Feature("answer", time_, None, ", ".join(told))]
         if text == "wrong":
             raise UserError("work: 'text' must not be 'wrong'")
         if text == "die":

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
+from realtime.bus import Bus
 from realtime.engine import Engine
 from realtime.errors import UserError
+from realtime.hosting.kinds import Latest
 from realtime.hosting.plugin import AudioInput, Plugin
+from realtime.hosting.slow.slot import SlowSlot
+from realtime.hosting.slow.snapshot import received, snapshot
 from realtime.hosting.spectral import LogMelSpec
 from realtime.outputs.osc_in import command
 from realtime.preset import PluginSettings, Preset, parse
@@ -63,7 +69,7 @@ def test_an_event_plugin_runs_live_in_its_worker() -> None:
 def test_a_preset_may_name_other_events() -> None:
     engine = over(np.zeros(96_000), Clap, Snippet, snippet={"sources": ["nobody.*"]})
     assert not [e for e in engine.events() if e.plugin == "snippet"]
-    with pytest.raises(UserError, match="'sources' is for event and combine"):
+    with pytest.raises(UserError, match="'sources' is for event, combine and job"):
         over(np.zeros(480), Rms, rms={"sources": ["clap.clap"]})
 
 
@@ -206,6 +212,30 @@ def test_jobs_are_cancelled_and_their_failures_said(jobs: Path) -> None:
                 host.call("job.start", **wrong)
         with pytest.raises(UserError, match="does not run"):
             host.call("job.cancel", plugin="work")
+
+
+def test_a_job_knows_what_its_sources_have_said(jobs: Path) -> None:
+    with slow_host(Work, Clap, settings={"work": {"sources": ["clap.*"]}}) as host:
+        host.wait_for("clap.clap")
+        host.call("job.start", plugin="work", request={"text": "heard"})
+        heard = str(host.wait_for("work.answer").label)
+        assert re.fullmatch(r"clap\.clap \d+\.0 True, clap\.level \d+\.0 True", heard)
+        host.wait_for("host.job", "work done")
+        host.call("job.start", plugin="work", request={"steps": 0})
+        host.wait_for("host.job", "work done", count=2)
+
+
+def test_what_goes_along_with_a_job_is_bounded() -> None:
+    bus, slot = Bus(), SlowSlot(Work, {}, {}, ("many.*", "work.*"), False)
+    for n in range(200):
+        bus.set(f"many.v{n:03}", 1.0, float(n))
+    bus.set("many.v000", 1.0, tuple(range(500)))
+    bus.set("many.v001", 1.0, (1.0, 2.0), "x" * 9000)
+    bus.set("work.own", 1.0, 1.0)
+    bus.set("other.value", 1.0, 1.0)
+    found = received(json.loads(json.dumps(snapshot(bus, slot, 3.0))))
+    assert list(found) == [f"many.v{n:03}" for n in range(1, 65)]
+    assert found["many.v001"] == Latest(1.0, (1.0, 2.0), "x" * 2000, 2.0)
 
 
 def test_jobs_over_osc() -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import platformdirs
 
 from realtime.errors import PluginError, UserError
+from realtime.hosting.kinds import Latest
 from realtime.hosting.kindslots import JobCaller
 from realtime.hosting.plugin import AudioInput
 from realtime.hosting.slot import Slot
 from realtime.hosting.slow import wire
 from realtime.hosting.slow.ear import snippet
 from realtime.hosting.slow.shared import Board, Sound
+from realtime.hosting.slow.snapshot import Heard, received
 
 MOST_FILES = 100
 """Files of sound that are kept; the oldest go."""
@@ -30,9 +33,17 @@ def job_folder() -> Path:
 class Control:
     """A :class:`~realtime.hosting.kinds.JobControl` over board and pipe."""
 
-    def __init__(self, number: int, board: Board, pipe: wire.WorkerEnd) -> None:
+    def __init__(
+        self, number: int, board: Board, pipe: wire.WorkerEnd, results: Mapping[str, Latest] | None = None
+    ) -> None:
         self._number, self._board, self._pipe = number, board, pipe
+        self._results = dict(results or {})
         self._said = 0.0
+
+    @property
+    def results(self) -> Mapping[str, Latest]:
+        """What others had said when the job was asked for."""
+        return self._results
 
     @property
     def cancelled(self) -> bool:
@@ -57,10 +68,11 @@ def run_job(
     folder: str,
     number: int,
     request: dict[str, str | float],
+    results: Heard,
 ) -> None:
     """Run one job and tell the host how it went."""
     assert isinstance(slot, JobCaller)
-    control = Control(number, board, pipe)
+    control = Control(number, board, pipe, received(results))
     fault = ""
     board["busy_since"] = time.monotonic()
     try:
@@ -69,9 +81,9 @@ def run_job(
         place = Path(folder) / f"{slot.identifier}-{time.strftime('%Y%m%d-%H%M%S')}-{number}"
         place.parent.mkdir(parents=True, exist_ok=True)
         _tidy(place.parent)
-        results = slot.run_job(request, *heard, control, sound.now(), place)
+        made = slot.run_job(request, *heard, control, sound.now(), place)
         if not control.cancelled:
-            items = [(r.output.identifier, r.time, r.value, r.label) for r in results]
+            items = [(r.output.identifier, r.time, r.value, r.label) for r in made]
             for item in items:
                 wire.checked(slot.descriptor, item)
             for at in range(0, len(items), 16):

@@ -9,6 +9,7 @@ from typing import Any
 
 from realtime.errors import UserError
 from realtime.hosting.slow.shared import Board
+from realtime.hosting.slow.snapshot import Heard
 
 CANCELLED_WITHIN = 2.0
 """Seconds a cancelled job has to end by itself."""
@@ -34,16 +35,17 @@ class JobState:
         self._identifier = identifier
         self._board = board
         self._lock = threading.Lock()
-        self._request: dict[str, Any] | None = None
+        self._request: tuple[dict[str, Any], Heard] = {}, {}
         self._cancel_by = math.inf
 
-    def start(self, request: dict[str, Any]) -> int:
+    def start(self, request: dict[str, Any], results: Heard | None = None) -> int:
         """Have a job begun; returns its number. Raises ``UserError`` if one runs."""
         with self._lock:
             if self.unfinished:
                 raise UserError(f"job '{self._identifier}' runs already; job.cancel ends it")
             self.number += 1
-            self.share, self.state, self._request, self._cancel_by = 0.0, "waiting", request, math.inf
+            self.share, self.state, self._cancel_by = 0.0, "waiting", math.inf
+            self._request = request, results or {}
             return self.number
 
     def cancel(self) -> None:
@@ -69,14 +71,14 @@ class JobState:
         """Whether somebody wants the job to end."""
         return self._board["cancel"] >= self.number
 
-    def request(self) -> dict[str, Any] | None:
-        """What waits for the worker."""
+    def request(self) -> tuple[dict[str, Any], Heard] | None:
+        """What waits for the worker: the request, and what others have said."""
         return self._request if self.state == "waiting" else None
 
     def begun(self) -> None:
         """The worker has been told."""
         with self._lock:
-            self._request, self.state = None, "running"
+            self._request, self.state = ({}, {}), "running"
 
     def deaf(self, now: float) -> bool:
         """Whether it runs on though it was cancelled long enough ago."""

@@ -19,6 +19,7 @@ from realtime.hosting.slow.jobs import job_folder
 from realtime.hosting.slow.jobstate import JobState
 from realtime.hosting.slow.process import WorkerProcess
 from realtime.hosting.slow.shared import Board, Sound
+from realtime.hosting.slow.snapshot import Heard
 from realtime.hosting.slow.wire import Answer, GarbageError, Message, checked
 from realtime.hosting.slow.worker import Task
 
@@ -151,11 +152,11 @@ class SlowSlot(Slot):
         if self._ready:
             self._orders.append(("event", name, at, value, label))
 
-    def start_job(self, request: dict[str, Any]) -> int:
-        """Begin a job; returns its number. Raises ``UserError``."""
+    def start_job(self, request: dict[str, Any], results: Heard | None = None) -> int:
+        """Begin a job, with what others have said (see ``snapshot``); returns its number. Raises ``UserError``."""
         if not self.enabled:
             raise UserError(f"job '{self.identifier}' is off{': ' + self.error if self.error else ''}")
-        return self.job.start(request)
+        return self.job.start(request, results)
 
     def cancel_job(self) -> None:
         """End the job that runs. Raises ``UserError`` if none does."""
@@ -366,7 +367,7 @@ class SlowSlot(Slot):
         if self.descriptor.kind != "job":
             return
         request = self.job.request()
-        if request is not None and process.end.send("job", self.job.number, request):
+        if request is not None and process.end.send("job", self.job.number, *request):
             self.job.begun()
             desk.job(self, self.job.number, "started")
         if self.job.unfinished:
