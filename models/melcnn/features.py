@@ -27,7 +27,7 @@ class Picture:
         self._spectrum = Spectrum(SPEC.stft, SIZE)
 
     def raw(self, block: F32) -> F32:
-        """Log-mel of ``LENGTH`` samples at 24 kHz, shape ``(128 bands, 128 frames)``, low bands and oldest first."""
+        """Log-mel of ``LENGTH`` samples, shape ``(128 bands, 128 frames)``, low bands and oldest first."""
         return log_mels(self._spectrum.frames(block, SIZE), SPEC).T
 
 

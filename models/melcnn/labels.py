@@ -24,8 +24,8 @@ PARTS = ("drums", "bass", "chords", "pad", "lead", "vocal")
 """Roles that a rendered piece may have, in the order of the network's answers."""
 
 _STYLES = {
-    "electronic": "house techno trance minimal psytrance hard_dance garage electro_pop synthwave afro_house loop_floor "
-    "jcore speedcore artcore chiptune dance",
+    "electronic": "house techno trance minimal psytrance hard_dance garage electro_pop synthwave afro_house "
+    "loop_floor jcore speedcore artcore chiptune dance",
     "breaks": "dnb jungle dubstep breakbeat big_beat drumstep footwork triphop chopped_break sparse_dnb",
     "hiphop": "hiphop trap drill",
     "soul": "soul funk rnb gospel disco neworleans",
@@ -44,7 +44,7 @@ _FAMILY = {style: family for family, styles in _STYLES.items() for style in styl
 def genre(style: str) -> int:
     """Index into ``GENRES`` of a style of the renderer; -1 where it belongs to none, or to several.
 
-    Pop songs with drums of another style (``pop_house``) are pop; drummers' own (``groove_jazz``) are what they play.
+    Pop songs with drums of another style (``pop_house``) are pop; drummers (``groove_jazz``) are what they play.
     """
     family = "pop" if style.startswith("pop_") else _FAMILY.get(style.removeprefix("groove_"), "")
     return GENRES.index(family) if family else -1

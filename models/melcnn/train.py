@@ -4,8 +4,8 @@
         --mix composer=.66,pop909=.18,groove=.10,mix=.06
     python -m models.melcnn.train --music MUSIC --out OUT
 
-Ends with ``OUT/final.pt`` and ``OUT/melcnn.onnx``, and prints how good it is on the held-out pieces (seed % 50 = 7).
-One thread.
+Ends with ``OUT/final.pt`` and ``OUT/melcnn.onnx``, and prints how good it is on the held-out pieces (seed % 50 is
+7). One thread.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.melcnn.features import LENGTH, SIZE, SPEC, F32, Picture, level
+from models.melcnn.features import F32, LENGTH, SIZE, SPEC, Picture, level
 from models.melcnn.labels import GENRES, PARTS, genre
 from models.melcnn.network import Answer, MelCNN
 from models.training import loop

@@ -53,6 +53,7 @@ COMMANDS = (
     Command("calibrate", "realtime.cli.calibrate", "measure the latency of the input with clicks, and set it"),
     Command("plugins", "realtime.cli.plugins", "list the plugins, their parameters, outputs and licences"),
     Command("presets", "realtime.cli.presets", "list, show, check and copy presets"),
+    Command("index", "realtime.cli.index", "index a library of one's own, for similarity and fingerprints"),
     Command("models", "realtime.cli.models", "published model weights: list, fetch, remove, verify"),
     Command("doctor", "realtime.cli.doctor", "check this machine and say how to mend what is wrong"),
     Command("bench", "realtime.cli.bench", "the project's own measurements"),
