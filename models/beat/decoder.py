@@ -103,6 +103,11 @@ class BeatDecoder:
     """One stream's decoder. Deterministic; owned by one thread.
 
     Call :meth:`step` once per frame; it returns the beat to send before the next frame, or None.
+
+    Attributes
+    ----------
+    believed, reading : Reading or None
+        What the filter says after the last frame, and what is made of it once inertia has had its say.
     """
 
     def __init__(self, config: DecoderConfig | None = None) -> None:
@@ -124,7 +129,7 @@ class BeatDecoder:
         self.number, self.per_bar = 0, 0
         self.downbeat_confidence = 0.0
         self.reading: Reading | None = None
-        self._believed: Reading | None = None
+        self.believed: Reading | None = None
         self._pulse = (0.0, 0.0)
         self._activity = 0.0
         self._chain = -1
@@ -190,8 +195,8 @@ class BeatDecoder:
         if not self._begun and rise is not None and rise.max() > ATTACK:
             self._begun = True
             f.begin(c.opening)
-        self._believed = self._read(end - LABEL_DELAY + c.offset)
-        self.reading = self._inertia.follow(self._believed)
+        self.believed = self._read(end - LABEL_DELAY + c.offset)
+        self.reading = self._inertia.follow(self.believed)
         return self._emit(self.reading, end)
 
     def _tempo_likelihood(self, tempo: Probabilities) -> F64:
@@ -270,8 +275,8 @@ class BeatDecoder:
         padded = np.concatenate([histogram[-2:], histogram, histogram[:2]])
         smooth = np.convolve(padded, (1.0, 2.0, 3.0, 2.0, 1.0), "valid")
         peak = int(np.argmax(smooth))
-        if self._believed is not None:
-            old = self._believed
+        if self.believed is not None:
+            old = self.believed
             expected = (old.phase + (time - old.time) / old.period + CENTRE * STEP / old.period) % 1.0
             around = (int(expected * bins) + np.arange(-4, 5)) % bins
             mine = int(around[np.argmax(smooth[around])])
