@@ -10,19 +10,21 @@ takes back what has not gone out. On standard output: one line, ``ready NAME LEA
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import struct
 import sys
 import time
 from collections import deque
 from typing import Any, BinaryIO
 
+from realtime.outputs.jack_frames import FrameTime, Placement
+
 RECORD = struct.Struct("<dB")
 MARGIN = 0.010
 """Seconds beyond two blocks by which messages are to be handed over ahead of time."""
 MOST = 4096
 _LAST = 0.05
+_READINGS = 3
+"""Readings of frame and time a block: the thread may be held up between the two."""
 
 
 class Port:
@@ -33,16 +35,14 @@ class Port:
 
         self._client: Any = jack.Client(name, no_start_server=True)
         self._port = self._client.midi_outports.register("midi")
-        self._rate = float(self._client.samplerate)
-        self._queue: list[tuple[float, int, bytes]] = []
-        self._inbox: deque[tuple[float, int, bytes]] = deque(maxlen=MOST)
-        self._order = itertools.count()
-        self._offsets: deque[float] = deque(maxlen=32)
-        self.late = 0
-        self.lead = 2.0 * self._client.blocksize / self._rate + MARGIN
+        rate = float(self._client.samplerate)
+        self._clock = FrameTime(rate)
+        self._waiting = Placement(rate)
+        self._inbox: deque[tuple[float, bytes]] = deque(maxlen=MOST)
+        self.lead = 2.0 * self._client.blocksize / rate + MARGIN
         self.name = str(self._port.name)
         self._client.set_process_callback(self._process)
-        self._client.set_xrun_callback(lambda _: self._offsets.clear())  # JACK's frames have jumped
+        self._client.set_xrun_callback(lambda _: self._clock.jumped())
         self._client.activate()
 
     def connect(self, port: str) -> None:
@@ -56,11 +56,11 @@ class Port:
 
     def put(self, when: float, message: bytes) -> None:
         """File one message; an empty one takes back what has not gone out."""
-        self._inbox.append((when, next(self._order), message))
+        self._inbox.append((when, message))
 
     def close(self) -> None:
         """Leave JACK once everything has gone out."""
-        while self._inbox or (self._queue and self._queue[0][0] < time.monotonic() + 1.0):
+        while self._inbox or ((first := self._waiting.first) is not None and first < time.monotonic() + 1.0):
             time.sleep(0.002)
         time.sleep(_LAST)
         self._client.deactivate()
@@ -68,27 +68,34 @@ class Port:
 
     def _process(self, frames: int) -> None:
         """JACK's thread, once a block: write what falls into it."""
-        client = self._client
-        # frame and host time are read one after the other; the least delayed pair of many is taken as true
-        newest = client.frame_time - time.monotonic() * self._rate
-        self._offsets.append(newest)
-        offset = max(self._offsets, default=newest)
-        queue, inbox = self._queue, self._inbox
+        client, clock, waiting = self._client, self._clock, self._waiting
+        clock.cycle(client.last_frame_time, client.frame_time, time.monotonic())
+        for _ in range(_READINGS - 1):
+            clock.pair(client.frame_time, time.monotonic())
+        inbox = self._inbox
         while inbox:
-            record = inbox.popleft()
-            if record[2]:
-                heapq.heappush(queue, record)
+            when, message = inbox.popleft()
+            if message:
+                waiting.put(when, message)
             else:
-                queue.clear()
-        port, begin = self._port, client.last_frame_time
+                waiting.clear()
+        port = self._port
         port.clear_buffer()
-        while queue:
-            frame = round(queue[0][0] * self._rate + offset) - begin
-            if frame >= frames:
-                return
-            message = heapq.heappop(queue)[2]
-            self.late += frame < 0
-            port.write_midi_event(max(0, frame), message)
+        written = 0
+        while (due := waiting.next(clock, frames)) is not None:
+            frame, message = due
+            try:
+                port.write_midi_event(frame, message)
+            except Exception:
+                if written:  # there is no more room in this block: it goes out in the next
+                    return
+            written += 1
+            waiting.sent(clock, frame)
+
+    @property
+    def late(self) -> int:
+        """Messages that went out after their frame."""
+        return self._waiting.late
 
 
 def read(stream: BinaryIO, port: Port) -> None:

@@ -74,6 +74,7 @@ class MidiOutput(OutputPort):
         self._newest: dict[MidiAddress, float] = {}
         self._sent_bytes: dict[MidiAddress, tuple[int, ...]] = {}
         self._sent_at: dict[MidiAddress, float] = {}
+        self.counted = (TICK,)
         self.grids = ((TICK,) if settings.clock else ()) + ((BEAT,) if self._beat or self._downbeat else ())
 
     def open(self) -> None:

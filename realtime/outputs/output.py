@@ -114,6 +114,9 @@ class OutputPort(ABC):
     Settings: ClassVar[type[OutputSettings]]
     grids: Sequence[Fraction] = ()
     """Musical grids wanted, as spacings in beats; set before or in ``open``."""
+    counted: Sequence[Fraction] = ()
+    """Those of `grids` whose points the receiver counts, so that none may be lost: after a stall they come one by
+    one, at twice the speed, and not the newest alone."""
     values_rate: float = 0.0
     """How often ``on_values`` is wanted, Hz; 0 = never."""
     lead: float = 0.0

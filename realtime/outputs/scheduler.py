@@ -15,6 +15,10 @@ from realtime.timeline import Timeline
 
 MOST_AT_ONCE = 8
 """Points of one grid that may be delivered in one go; the thread looks again at once."""
+BACKLOG = 1.0
+"""Beats of a counted grid that are made up for after a stall; what is older is given up."""
+CLOSEST = 0.5
+"""Periods between two points of a counted grid, at least: a backlog is made up for at twice the speed."""
 
 
 class FrameClock(Protocol):
@@ -44,30 +48,42 @@ class Cursor:
         Spacing in beats.
     delay : float
         Seconds after the musical instant at which a point is due: offset minus lead minus input latency.
+    counted : bool
+        Whether the receiver counts the points (MIDI clock): then none is given up after a stall of up to `BACKLOG`
+        beats; they are made up for one by one, never closer than `CLOSEST` periods.
+    lead : float
+        Seconds by which the output wants points early; it places them in time itself.
     index : int or None
         Number of the last point delivered or passed (its position is ``index * step``); None = not started.
     late : int
-        Points given up because they were more than a period overdue (after a stall or suspend).
+        Points given up because they were overdue by more than a period, or by `BACKLOG` (a stall, a suspend).
     skipped : int
         Points that a jump of the clock passed over.
     worst : float
         Largest delay of delivery in seconds, of points that were delivered.
+    last : float
+        Deadline of the last point delivered.
+    heard : float
+        When the receiver gets it: `lead` after that, or after its delivery if that was late.
     """
 
     step: Fraction
     delay: float = 0.0
+    counted: bool = False
+    lead: float = 0.0
     index: int | None = None
     late: int = 0
     skipped: int = 0
     worst: float = 0.0
     last: float = -math.inf
+    heard: float = -math.inf
     jumped: bool = False
 
     def due(self, now: float, timeline: Timeline, clock: FrameClock) -> tuple[list[GridPoint], float]:
         """Points whose deadline has come, in order, and the instant of the next one.
 
         A point that has been delivered is never delivered again, wherever the timeline moves; a backlog is not
-        sent in a burst but skipped and counted.
+        sent in a burst but skipped and counted, or made up for one by one if the grid is a counted one.
 
         Parameters
         ----------
@@ -78,6 +94,7 @@ class Cursor:
             here = timeline.beat_at(clock.stream_seconds(now - self.delay))
             self.index = math.ceil(here / self.step - 1e-6) - 1
         period = float(self.step) * 60.0 / timeline.tempo if timeline.tempo > 0.0 else math.inf
+        patience = BACKLOG if self.counted else 0.0
         points: list[GridPoint] = []
         while len(points) < MOST_AT_ONCE:
             position = (self.index + 1) * self.step
@@ -95,16 +112,21 @@ class Cursor:
             if now - due > period:
                 here = timeline.beat_at(clock.stream_seconds(now - self.delay))
                 newest = math.floor(here / self.step)
-                if newest > self.index + 1:
+                if newest > self.index + 1 and here - position > patience:
                     self.late += newest - self.index - 1
                     self.index = newest - 1
                     continue
-            self.index += 1
-            if self.jumped:
+            if self.jumped and due - self.last < 0.45 * period:  # landed right behind the point before the jump
                 self.jumped = False
-                if due - self.last < 0.45 * period:  # landed right behind the point before the jump
-                    self.skipped += 1
-                    continue
+                self.index += 1
+                self.skipped += 1
+                continue
+            heard = max(due + self.lead, now)
+            if self.counted and heard < self.heard + CLOSEST * period:
+                return points, self.heard + CLOSEST * period
+            self.jumped = False
+            self.index += 1
+            self.heard = heard
             self.last = due
             self.worst = max(self.worst, now - due)
             points.append(self._point(position, time, due, timeline))

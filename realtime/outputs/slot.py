@@ -15,7 +15,7 @@ class OutputSlot:
 
     def __init__(self, port: OutputPort) -> None:
         self.port = port
-        self.cursors = [Cursor(Fraction(step)) for step in port.grids]
+        self.cursors = [Cursor(Fraction(step), counted=step in port.counted) for step in port.grids]
         self.enabled = port.settings.enabled
         self.strikes = 0
         self.paused_until = 0.0
@@ -30,6 +30,7 @@ class OutputSlot:
         """Tell the cursors when points are due, after the musical instant."""
         for cursor in self.cursors:
             cursor.delay = self.port.settings.offset_ms / 1000.0 - self.port.lead - latency
+            cursor.lead = self.port.lead
 
     def ready(self, now: float) -> bool:
         """Whether it may be called: switched on, and not resting after a failure."""

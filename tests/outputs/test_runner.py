@@ -49,9 +49,17 @@ class Probe(OutputPort):
 
     Settings = OutputSettings
 
-    def __init__(self, now: Callable[[], float], name: str = "probe", grids: tuple = (Fraction(1),), **more: Any):
+    def __init__(
+        self,
+        now: Callable[[], float],
+        name: str = "probe",
+        grids: tuple = (Fraction(1),),
+        counted: tuple = (),
+        lead: float = 0.0,
+        **more: Any,
+    ):
         super().__init__(OutputSettings(kind="osc", name=name, **more), NoHost())
-        self.grids = grids
+        self.grids, self.counted, self.lead = grids, counted, lead
         self._clock = now
         self.points: list[tuple[float, GridPoint]] = []
         self.events: list[Event] = []
@@ -227,6 +235,38 @@ def test_after_a_suspend_there_is_no_burst() -> None:
     assert beats.points[-1][1].beat_in_bar == round(beats.points[-1][1].time * 2) % 4 + 1
 
 
+@pytest.mark.parametrize("lead", [0.0, 0.02])
+def test_after_a_stall_a_counted_grid_loses_nothing_and_others_do(lead: float) -> None:
+    s = Stage()
+    ticks = s.probe("ticks", grids=(TICKS,), counted=(TICKS,), lead=lead)
+    loose = s.probe("loose", grids=(TICKS,))
+    s.run(5.0)
+    for _ in range(60):  # 300 ms, in which the transport goes on and nobody looks at the outputs
+        s.show.run(TICK)
+    s.run(3.0)
+    assert all(b.position - a.position == TICKS for (_, a), (_, b) in pairwise(ticks.points))
+    heard = [max(at, p.due + lead) for at, p in ticks.points]
+    assert min(b - a for a, b in pairwise(heard)) >= 0.5 * 0.5 / 24 - 1e-9
+    assert all(at - p.due < 0.0011 for at, p in ticks.points[-40:])
+    in_order_once(loose)
+    status = {o["name"]: o for o in s.runner.status()}
+    assert status["ticks"]["late"] == 0
+    assert status["loose"]["late"] > 5
+
+
+def test_after_a_suspend_a_counted_grid_goes_on_at_the_newest_point() -> None:
+    s = Stage()
+    ticks = s.probe("ticks", grids=(TICKS,), counted=(TICKS,))
+    s.run(5.0)
+    before = len(ticks.points)
+    for _ in range(2000):
+        s.show.run(TICK)
+    s.run(0.05)
+    assert len(ticks.points) - before <= 5
+    assert s.runner.status()[0]["late"] >= 450
+    in_order_once(ticks)
+
+
 def test_a_failing_output_is_contained_counted_and_switched_off() -> None:
     s = Stage()
     bad, good = s.probe("bad"), s.probe("good")
@@ -339,6 +379,40 @@ def test_any_timeline_any_grid(stretches: list, step: Fraction, offset: float) -
     assert position is not None
     assert all(b.position > a.position for a, b in pairwise(given))
     assert all((p.position / step).denominator == 1 for p in given)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(st.tuples(st.floats(0.0, 0.9), st.floats(0.05, 0.3), st.floats(60, 200)), min_size=1, max_size=6),
+    st.sampled_from([0.0, 0.015, 0.05]),
+    st.floats(-0.1, 0.1),
+)
+def test_no_stall_of_less_than_a_beat_loses_a_counted_point(stretches: list, lead: float, offset: float) -> None:
+    """After any stalls, at any tempi: each point once, in order, not early, never closer than half a period."""
+    from realtime.outputs.scheduler import Cursor
+
+    cursor = Cursor(TICKS, delay=offset - lead, counted=True, lead=lead)
+    clock, bars = StraightClock(), (Bars(1, 1, 4, 1, 1, 1, 4),)
+    now = 1.0
+    segments: tuple[Segment, ...] = (Segment(1.0, 10.0, 2.0),)
+    given: list[tuple[float, float, GridPoint]] = []
+    stretches = [*stretches, (0.0, 4.0, 120.0)]
+    for stall, seconds, tempo in stretches:
+        segments = (*segments[-8:], Segment(now, segments[-1].at(now), tempo / 60.0))
+        line = Timeline(segments, bars, tempo, True)
+        now += stall * 60.0 / tempo
+        end = (
+            now + stall * 60.0 / tempo + seconds
+        )  # it is caught up at twice the speed: no stall on top of another
+        while now < end:
+            points, due = cursor.due(now, line, clock)
+            given += [(max(now, p.due + lead), 60.0 / tempo / 24.0, p) for p in points]
+            assert all(p.due <= now for p in points)
+            now = max(now + 1e-5, min(due, end))
+    assert cursor.late == 0
+    assert all(b.position - a.position == TICKS for (_, _, a), (_, _, b) in pairwise(given))
+    assert all(b - a >= 0.5 * period - 1e-9 for (a, _, _), (b, period, _) in pairwise(given))
+    assert given[-1][0] - given[-1][2].due - lead < 1e-4
 
 
 def test_the_real_thread_keeps_time_and_ends() -> None:
