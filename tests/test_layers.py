@@ -25,6 +25,7 @@ DISTRIBUTIONS = {
     "huggingface_hub": "huggingface-hub",
     "link": "linkpython-extern",
     "pytestqt": "pytest-qt",
+    "faiss": "faiss-cpu",
     "kaldi_native_fbank": "kaldi-native-fbank",
 }
 

@@ -58,7 +58,7 @@ class Set:
 
     def take(self, chosen: npt.NDArray[np.bool_]) -> Set:
         """Some of them."""
-        return Set(*(a[chosen] for a in (self.pictures, self.genres, self.parts, self.pieces)))
+        return Set(self.pictures[chosen], self.genres[chosen], self.parts[chosen], self.pieces[chosen])
 
 
 def truth(piece: dict[str, object], begin: float, end: float) -> F32:
@@ -98,6 +98,7 @@ def gather(music: Path, cache: Path) -> Set:
 
 def _pictures(picture: Picture, audio: Path, piece: dict[str, object]) -> list[tuple[object, ...]]:
     found: list[tuple[object, ...]] = []
+    seed = np.int64(str(piece["seed"]))
     with soundfile.SoundFile(audio) as file:
         for k in range(PICTURES):
             start = int((0.06 + 0.88 * k / PICTURES) * (file.frames - LENGTH))
@@ -108,7 +109,7 @@ def _pictures(picture: Picture, audio: Path, piece: dict[str, object]) -> list[t
             begin = start / SPEC.sample_rate
             plays = truth(piece, begin, begin + LENGTH / SPEC.sample_rate)
             shown = np.clip(np.round(picture.raw(sound) / _STEP), 0, 255).astype(np.uint8)
-            found.append((shown, np.int64(genre(str(piece["style"]))), plays, np.int64(piece["seed"])))  # type: ignore[call-overload]
+            found.append((shown, np.int64(genre(str(piece["style"]))), plays, seed))
     return found
 
 

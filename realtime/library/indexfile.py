@@ -2,7 +2,7 @@
 
 Layout, all little-endian: ``SIDECHAIN-INDEX\\n``, version (u32), length of the header (u32), header (JSON, UTF-8),
 vectors (float16, tracks one after another), fingerprints (u32), and a BLAKE2b checksum of all before it (16
-bytes). Nothing in it is code, every size is checked before it is believed, and a file is replaced whole or not at all.
+bytes). Nothing in it is code, every size is checked before it is believed, and a file is replaced whole or not.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Chromaprint fingerprints, through libchromaprint and the ``chromaprint`` module of pyacoustid.
 
 A fingerprint is a row of 32-bit words, one each 124 ms, whose bits say how energy moved between pitch classes and
-in time (Lalinsky, "How does Chromaprint work?", 2011; after Ke, Hoiem & Sukthankar 2005). Two recordings of the same
-sound differ in few bits.
+in time (Lalinsky, "How does Chromaprint work?", 2011; after Ke, Hoiem & Sukthankar 2005). Two recordings of the
+same sound differ in few bits.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Recognition of a library's own recordings by Chromaprint."""

@@ -1,0 +1,1 @@
+"""Nearest pieces of a library of one's own."""
