@@ -3,6 +3,7 @@
 examples:
   sidechain plugins                   all of them, one line each
   sidechain plugins pitch             one in full: parameters with ranges, outputs with units
+  sidechain plugins vamp              ... and which Vamp plugins are installed
   sidechain plugins ./my_plugin.py    one of your own, before it is installed
   sidechain plugins --json            for scripts
   sidechain plugins new my-plugin     write one that works, to change (--kind frame, window or bundle)
@@ -41,7 +42,8 @@ def run(args: argparse.Namespace) -> int:
         return plugin_tools.run(args)
     entries = [_entry(name) for name in args.plugin] if args.plugin else list(registry.discover().values())
     if args.json:
-        print_json([describe(e) for e in entries])
+        hosts = _hosted if args.plugin else _nothing
+        print_json([describe(e) | hosts(e) for e in entries])
     elif args.plugin:
         for entry in entries:
             _print_one(entry)
@@ -187,6 +189,22 @@ def _print_one(entry: Entry) -> None:
             for o in d.outputs
         ),
     )
+    if found := _installed(entry):
+        print_table(("  installed", ""), ((f"  {key}", about) for key, about in found))
+
+
+def _installed(entry: Entry) -> list[tuple[str, str]]:
+    """What it finds on this machine to host; bundles host nothing."""
+    find = getattr(entry.factory, "installed", None)
+    return find() if find is not None else []
+
+
+def _hosted(entry: Entry) -> dict[str, Any]:
+    return {"installed": [{"key": key, "about": about} for key, about in _installed(entry)]}
+
+
+def _nothing(entry: Entry) -> dict[str, Any]:
+    return {}
 
 
 def _range(p: Parameter) -> str:

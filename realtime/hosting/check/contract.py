@@ -250,7 +250,7 @@ def block_sizes(h: Hearing) -> Verdict:
 def _hosted(subject: Subject, sound: F32, sizes: Iterable[int]) -> list[Said]:
     """What the host publishes of a plugin over a sound, in an engine of its own."""
     tap = _Listener(subject.descriptor.identifier)
-    settings = PluginSettings.model_validate(subject.parameters)
+    settings = PluginSettings.model_validate(subject.parameters | subject.texts)
     preset = Preset(name="check", plugins={subject.descriptor.identifier: settings})
     engine = Engine(
         preset,

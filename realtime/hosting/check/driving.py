@@ -171,7 +171,7 @@ def checked(descriptor: Descriptor, feature: Any, at: float, ranges: bool = True
     numbers = value if isinstance(value, tuple) else () if value is None else (value,)
     if not all(math.isfinite(v) for v in numbers):
         raise PluginError(f"{where} is not finite ({value}) at {at:.3f} s")
-    if output.kind == "vector" and len(numbers) != output.size:
+    if output.kind == "vector" and output.size and len(numbers) != output.size:
         raise PluginError(f"{where} has {len(numbers)} values; declared is size {output.size}")
     if output.kind == "value" and len(numbers) != 1:
         raise PluginError(f"{where} must be one number (given {value})")
