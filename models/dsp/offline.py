@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from realtime.hosting.plugin import Array, AudioInput, Context, Feature, Plugin
+from realtime.hosting.plugin import Array, AudioInput, Context, Feature, Plugin, PluginFactory
 from realtime.hosting.spectral import LogMelSpec, Spectrum, log_mel
 
 
-def prepared(kind: type[Plugin], **parameters: float) -> Plugin:
+def prepared(kind: PluginFactory, **parameters: float) -> Plugin:
     """A new plugin, prepared with its defaults and `parameters`."""
     plugin = kind()
     values = {p.identifier: p.default for p in kind.descriptor.parameters}

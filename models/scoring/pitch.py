@@ -6,12 +6,13 @@ confidence, time of emission). At each time of the truth the nearest estimate co
 within 50 cents, whatever the voicing; RCA: octaves folded; VR, VFA: voicing recall and false alarms; OA: overall
 accuracy (J. Salamon et al., 2014); live: on the times of emission. Notes: share of files whose median is within
 50 cents of the truth's. Steps: emission of the first of three right frames in a row after an onset and after a
-jump, p50.
+jump, p50. ``--hosted PLUGIN`` (repeatable) adds a hosted published tracker: any plugin with the outputs ``hz`` and
+``confidence`` and a parameter ``threshold``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,8 @@ from models.pitch.plugin import Pitch
 from models.scoring.recordings import columns, listen, pairs, rivals
 from realtime.bench.report import parser, publish
 from realtime.errors import UserError
+from realtime.hosting.plugin import PluginFactory
+from realtime.hosting.registry import find
 
 F64 = npt.NDArray[np.float64]
 _CENTS, _HOLD = 50.0, 3
@@ -122,6 +125,19 @@ def ours(path: Path) -> F64:
     return np.array([(t, hz, bool(v), e) for (t, hz, e), v in zip(anyway, voicing)], np.float64)
 
 
+def hosted(kind: PluginFactory, path: Path) -> F64:
+    """The same rows of another plugin: voiced where its confidence reaches its own threshold."""
+    threshold = kind.descriptor.parameter("threshold")
+    if threshold is None or kind.descriptor.output("hz") is None:
+        raise UserError(f"--hosted {kind.descriptor.identifier}: needs an output 'hz' and a parameter 'threshold'")
+    found = listen(kind, path, threshold=0.0)
+    sure = {f.time: f.value for _, f in found if f.output == "confidence"}
+    told = [(f.time, f.value, sure[f.time], e) for e, f in found if f.output == "hz"]
+    rows = np.array(told, np.float64).reshape(-1, 4)
+    rows[:, 2] = rows[:, 2] >= threshold.default
+    return rows
+
+
 def _stored(path: Path, least: float) -> F64:
     rows = columns(path, 4)
     if not len(rows):
@@ -130,15 +146,17 @@ def _stored(path: Path, least: float) -> F64:
     return np.stack([rows[:, 0], hz, (hz > 0) & (rows[:, 2] >= least), rows[:, 3]], axis=1).astype(np.float64)
 
 
-def run(folder: Path) -> dict[str, list[dict[str, object]]]:
+def run(folder: Path, others: Sequence[str] = ()) -> dict[str, list[dict[str, object]]]:
     """Tables by set: one row a tracker, ours first. Raises ``UserError`` if there are no recordings."""
-    tables = {}
+    tables, kinds = {}, {name: find(name) for name in others}
     for part in sorted(p for p in folder.iterdir() if (p / "truth").is_dir()) if folder.is_dir() else ():
         recordings = pairs(part, ".tsv")
         truths = {name: columns(truth, 2) for name, _, truth in recordings}
         jumps = {n: t.with_suffix(".steps") for n, _, t in recordings}
         changes = {n: columns(p, 2) for n, p in jumps.items() if p.exists()}
         found = {"sidechain": {name: ours(sound) for name, sound, _ in recordings}}
+        for name, kind in kinds.items():
+            found[f"{name}, hosted"] = {n: hosted(kind, sound) for n, sound, _ in recordings}
         for other in rivals(part):
             least = VOICED_FROM.get(other.name, -np.inf)
             if all((other / f"{n}.txt").exists() for n in truths):
@@ -154,8 +172,9 @@ def main(argv: list[str] | None = None) -> int:
     """The bench."""
     arguments = parser("pitch", __doc__)
     arguments.add_argument("folder", type=Path)
+    arguments.add_argument("--hosted", action="append", default=[], metavar="PLUGIN")
     args = arguments.parse_args(argv)
-    publish("pitch", args, run(args.folder))
+    publish("pitch", args, run(args.folder, args.hosted))
     return 0
 
 

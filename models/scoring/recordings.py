@@ -11,13 +11,13 @@ import soundfile
 from models.dsp.offline import drive, prepared
 from realtime.audio.resample import StreamResampler
 from realtime.errors import UserError
-from realtime.hosting.plugin import ENGINE_RATE, Feature, Plugin
+from realtime.hosting.plugin import ENGINE_RATE, Feature, PluginFactory
 
 F64 = npt.NDArray[np.float64]
 SOUND = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
 
-def listen(kind: type[Plugin], path: Path, **parameters: float) -> list[tuple[float, Feature]]:
+def listen(kind: PluginFactory, path: Path, **parameters: float) -> list[tuple[float, Feature]]:
     """Run a new plugin over a file through the host's resamplers.
 
     Returns

@@ -1,0 +1,1 @@
+"""CREPE tiny, a published pitch network; its weights come through the model store."""
