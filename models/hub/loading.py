@@ -6,6 +6,9 @@ import importlib
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from realtime.errors import NotFetched, UserError
 from realtime.store.store import Store
 
@@ -15,10 +18,13 @@ EXTRA = "pip install 'sidechain[hub,torch]'"
 def packages() -> tuple[Any, Any]:
     """torch and transformers. Raises ``NotFetched`` with the remedy where they are missing or broken."""
     try:
-        return importlib.import_module("torch"), importlib.import_module("transformers")
+        torch, transformers = importlib.import_module("torch"), importlib.import_module("transformers")
+        transformers.logging.set_verbosity_error()
+        transformers.logging.disable_progress_bar()
     except Exception as e:  # a broken torch beside transformers fails in many ways
         said = str(e).splitlines()[0] if str(e) else type(e).__name__
         raise NotFetched(f"needs torch and transformers ({said}): {EXTRA}") from e
+    return torch, transformers
 
 
 def place(model: str, store: Store | None = None) -> str:
@@ -67,3 +73,10 @@ def pretrained(kind: Any, model: str, **options: Any) -> Any:
         if not Path(model).is_dir() and isinstance(e, OSError):
             raise NotFetched(f"model '{model}' is not in the hub's cache; get it by: hf download {model}") from e
         raise UserError(f"model '{model}': {kind.__name__} cannot read it ({said[:300]})") from e
+
+
+def vectors(found: Any) -> npt.NDArray[np.float32]:
+    """What ``get_audio_features`` and their like give, as array; since transformers 5 it is an object."""
+    tensor = getattr(found, "pooler_output", found)
+    made: npt.NDArray[np.float32] = tensor.detach().float().cpu().numpy()
+    return made

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import numpy.typing as npt
 
-from models.hub.loading import packages, place, pretrained
-from realtime.errors import UserError
+from models.hub.classifier import ACTIVATIONS, RATE, Classifier, sounds
 from realtime.hosting.plugin import (
     Array,
     AudioInput,
@@ -21,12 +18,8 @@ from realtime.hosting.plugin import (
     Text,
 )
 
-RATE = 16_000
 LONGEST = 10.24
 MOST_TOLD = 10
-_QUIET = 1e-5  # root mean square of a window in which nothing sounds (-100 dBFS)
-_ACTIVATIONS = ("auto", "softmax", "sigmoid")
-_AUDIOSET = 527
 
 
 class HubTags(Plugin):
@@ -49,7 +42,7 @@ class HubTags(Plugin):
             Parameter("threshold", "Least score", "", 0.0, 1.0, 0.1, description="of labels in 'tags'"),
             Parameter("top", "Labels", "", 1, MOST_TOLD, 5, description="most labels in 'tags'"),
             Parameter(
-                *("activation", "Scores", "", 0, 2, 0, _ACTIVATIONS),
+                *("activation", "Scores", "", 0, 2, 0, ACTIVATIONS),
                 live=False,
                 description="auto: sigmoid where several labels hold at once",
             ),
@@ -69,54 +62,30 @@ class HubTags(Plugin):
     def prepare(self, context: Context) -> None:
         """Load the model; raises ``UserError`` when it, or transformers, is not here."""
         self._values = dict(context.parameters)
-        name = context.texts["model"]
-        where = place(name)
-        torch, transformers = packages()
-        transformers.logging.set_verbosity_error()
-        transformers.logging.disable_progress_bar()
-        extractor = pretrained(transformers.AutoFeatureExtractor, where)
-        model = pretrained(transformers.AutoModelForAudioClassification, where, use_safetensors=True)
-        rate = getattr(extractor, "sampling_rate", RATE)
-        if rate != RATE:
-            raise UserError(f"model '{name}' wants sound at {rate} Hz; only models at {RATE} Hz are hosted")
-        self._torch, self._extractor, self._model = torch, extractor, model.float().eval()
-        config = model.config
-        self._labels = [str(config.id2label[i])[:100] for i in range(config.num_labels)]
-        self._sigmoid = _sigmoid(config, _ACTIVATIONS[int(self._values["activation"])])
+        activation = ACTIVATIONS[int(self._values["activation"])]
+        self._classifier: Classifier | None = Classifier(context.texts["model"], activation)
 
     def parameter(self, identifier: str, value: float) -> None:
         self._values[identifier] = value
 
     def process(self, block: Array, time: float) -> list[Feature]:
         sound = block[-max(1, round(self._values["seconds"] * RATE)) :]
-        if float(np.sqrt(np.mean(np.square(sound)))) < _QUIET:
+        if not sounds(sound):
             return [Feature("top", time, None, ""), Feature("score", time, 0.0), Feature("tags", time, None, "")]
-        scores = self.scores(sound)
+        assert self._classifier is not None
+        labels, scores = self._classifier.labels, self.scores(sound)
         best = np.argsort(-scores, kind="stable")[: int(self._values["top"])]
-        told = ", ".join(
-            f"{self._labels[i]} {scores[i]:.2f}" for i in best if scores[i] >= self._values["threshold"]
-        )
+        told = ", ".join(f"{labels[i]} {scores[i]:.2f}" for i in best if scores[i] >= self._values["threshold"])
         return [
-            Feature("top", time, None, self._labels[best[0]]),
+            Feature("top", time, None, labels[best[0]]),
             Feature("score", time, float(scores[best[0]])),
             Feature("tags", time, None, told),
         ]
 
     def scores(self, sound: Array) -> npt.NDArray[np.float64]:
         """Score of every label, 0–1, in a piece of sound of shape (n,)."""
-        with self._torch.inference_mode():
-            given = self._extractor(np.array(sound), sampling_rate=RATE, return_tensors="pt")
-            logits = self._model(**given).logits[0].double()
-            found = logits.sigmoid() if self._sigmoid else logits.softmax(-1)
-            return np.nan_to_num(np.asarray(found.numpy(), np.float64))
+        assert self._classifier is not None
+        return self._classifier.scores(sound)
 
     def close(self) -> None:
-        self._model = self._extractor = None
-
-
-def _sigmoid(config: Any, activation: str) -> bool:
-    if activation != "auto":
-        return activation == "sigmoid"
-    # The published AST of AudioSet was trained with one decision a tag, but does not say so.
-    audioset = config.model_type == "audio-spectrogram-transformer" and config.num_labels == _AUDIOSET
-    return audioset or config.problem_type == "multi_label_classification"
+        self._classifier = None
