@@ -19,8 +19,8 @@ I64 = npt.NDArray[np.int64]
 
 LEAST_WORDS = 24
 """Words that must overlap, 3 s."""
-_LEAST_KINDS = 8
-"""Different words that a query must have: silence and steady tones are alike everywhere."""
+_LEAST_KINDS = 0.25
+"""Share of the words of a query that must differ: silence and steady tones are alike everywhere."""
 _MOST_HITS = 400
 """Places of a half word beyond which it says nothing."""
 _CANDIDATES = 12
@@ -58,7 +58,7 @@ class Matcher:
 
     def match(self, query: U32) -> Match | None:
         """The best alignment, whatever its errors; None if there is none worth a look."""
-        if len(query) < LEAST_WORDS or len(np.unique(query)) < _LEAST_KINDS or not len(self._words):
+        if len(query) < LEAST_WORDS or len(np.unique(query)) < _LEAST_KINDS * len(query) or not len(self._words):
             return None
         votes = self._votes(query)
         if not len(votes):

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from pathlib import Path
 
+import numpy as np
+
 from models.fingerprint.matching import Matcher
 from realtime.errors import UserError
 from realtime.hosting.plugin import (
@@ -76,13 +78,16 @@ class Fingerprint(Plugin):
 
     def process(self, block: Array, time: float) -> list[Feature]:
         """Match the window; what was found last is told on for a while."""
-        query = self._chromaprint.fingerprint([block], RATE, 1)
+        # Before the stream began there is nothing to be compared
+        sounding = np.flatnonzero(block)
+        heard = block[sounding[0] :] if len(sounding) else block[:0]
+        query = self._chromaprint.fingerprint([heard], RATE, 1)
         match = self._matcher.match(query)
         score = max(0.0, 1 - 2 * match.errors) if match is not None else 0.0
         found: list[Feature] = []
         if match is not None and score >= self._values["least"]:
             track = self._tracks[match.track]
-            at = min(max(0.0, match.offset * STEP + WINDOW), track.seconds)
+            at = min(max(0.0, match.offset * STEP + len(heard) / RATE), track.seconds)
             expected = self._position + time - self._time
             if match.track != self._track or abs(at - expected) > _JUMP:
                 found.append(Feature("match", time, at, track.title))

@@ -46,6 +46,15 @@ class Search:
     exact : int
         See ``EXACT``.
 
+    Attributes
+    ----------
+    vectors : ndarray of float32, shape (n, size)
+        Those that sound, without their mean, of unit length.
+    owner, place : ndarray of int, shape (n,)
+        Track of each, and its number within it.
+    tracks : ndarray of int
+        Tracks that sound.
+
     Raises
     ------
     NotFetched
@@ -57,16 +66,16 @@ class Search:
         place = np.concatenate([np.arange(t.vectors) for t in library.tracks] or [np.zeros(0, np.int64)])
         vectors = library.vectors.astype(np.float32)
         sounding = np.linalg.norm(vectors, axis=1) >= _LEAST
-        vectors, self._owner, self._place = vectors[sounding], owner[sounding], place[sounding]
+        vectors, self.owner, self.place = vectors[sounding], owner[sounding], place[sounding]
         many = len(library.tracks) >= _FEW and len(vectors) > 0
         self._mean = vectors.mean(axis=0) if many else np.zeros(vectors.shape[1], np.float32)
         self._every, self.size = library.every, int(vectors.shape[1])
-        self._vectors = _unit(vectors - self._mean)
+        self.vectors = _unit(vectors - self._mean)
         self._index: Any = None
         # Where each track begins: its best vector is found without sorting
-        self._tracks, self._first = np.unique(self._owner, return_index=True)
-        if self._vectors.size > exact:
-            self._index = _faiss(self._vectors)
+        self.tracks, self._first = np.unique(self.owner, return_index=True)
+        if self.vectors.size > exact:
+            self._index = _faiss(self.vectors)
 
     def nearest(self, vector: F32, count: int) -> list[Neighbour]:
         """At most `count` tracks, the most alike first, each with its most alike stretch.
@@ -76,15 +85,15 @@ class Search:
         vector : ndarray of float32, shape (size,)
             As the index's plugin gives it; a vector of silence has no neighbours.
         """
-        if not len(self._vectors) or float(np.linalg.norm(vector)) < _LEAST:
+        if not len(self.vectors) or float(np.linalg.norm(vector)) < _LEAST:
             return []
         wanted = _unit((vector - self._mean)[None])
         if self._index is not None:
             scores, rows = (found[0] for found in self._index.search(wanted, 16 * count))
             scores, rows = scores[rows >= 0], rows[rows >= 0]
-            _, first = np.unique(self._owner[rows], return_index=True)
+            _, first = np.unique(self.owner[rows], return_index=True)
             return [self._found(int(rows[k]), float(scores[k])) for k in np.sort(first)[:count]]
-        scores = self._vectors @ wanted[0]
+        scores = self.vectors @ wanted[0]
         best = np.maximum.reduceat(scores, self._first)
         ends = np.append(self._first[1:], len(scores))
         found = []
@@ -94,7 +103,7 @@ class Search:
         return found
 
     def _found(self, row: int, score: float) -> Neighbour:
-        return Neighbour(int(self._owner[row]), float(self._place[row]) * self._every, min(1.0, max(-1.0, score)))
+        return Neighbour(int(self.owner[row]), float(self.place[row]) * self._every, min(1.0, max(-1.0, score)))
 
 
 def _unit(vectors: F32) -> F32:
