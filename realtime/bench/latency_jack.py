@@ -126,8 +126,19 @@ def heard_at(cycles: Sequence[tuple[int, float, int]], seconds: Sequence[float])
 
 
 @contextmanager
-def jack_server(realtime: bool = False) -> Iterator[None]:
-    """The JACK server that runs, or one of our own on the dummy driver, with real-time priority if asked for."""
+def jack_server(realtime: bool = False, block: int = BLOCK, wait: bool = False) -> Iterator[None]:
+    """The JACK server that runs, or one of our own on the dummy driver.
+
+    Parameters
+    ----------
+    realtime : bool
+        Ask for real-time priority.
+    block : int
+        Frames of its blocks.
+    wait : bool
+        Let the server wait for all clients in each block (``jackd -S``), so that what they hand each other is not
+        lost when one is late.
+    """
     if _answers():
         yield
         return
@@ -135,7 +146,8 @@ def jack_server(realtime: bool = False) -> Iterator[None]:
         raise UserError("jackd is missing; Debian/Ubuntu: sudo apt-get install jackd2")
     name = f"sidechain{os.getpid()}"
     os.environ["JACK_DEFAULT_SERVER"] = name
-    command = ["jackd", "-n", name, "-R" if realtime else "-r", "-d", "dummy", "-r", str(RATE), "-p", str(BLOCK)]
+    server_options = ["-n", name, "-R" if realtime else "-r", *(["-S"] if wait else [])]
+    command = ["jackd", *server_options, "-d", "dummy", "-r", str(RATE), "-p", str(block)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         end = time.monotonic() + _START_WITHIN

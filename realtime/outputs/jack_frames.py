@@ -1,13 +1,16 @@
-"""Which frame of JACK's clock a moment is, and on which frames messages go out. Pure: no JACK in here."""
+"""Which frame of JACK's clock a moment is, and on which frames messages go out. Needs no JACK."""
 
 from __future__ import annotations
 
 import heapq
+import time
 from collections import deque
+from typing import Any
 
 CLOCK = b"\xf8"
 CLOSEST = 0.5
 """Clock ticks that are late are made up for at twice the speed at most: no receiver gets a burst."""
+READINGS = 3
 _WRAP = 1 << 32
 _WINDOW = 32
 
@@ -29,28 +32,28 @@ class FrameTime:
     def __init__(self, rate: float) -> None:
         self._rate = rate
         self._offsets: deque[float] = deque(maxlen=_WINDOW)
+        self._offset = 0.0
         self._jumped = False
         self.begin = 0
 
-    def cycle(self, begin: int, frame: int, now: float) -> None:
+    def cycle(self, begin: int, *readings: tuple[int, float]) -> None:
         """A block begins.
 
         Parameters
         ----------
         begin : int
             Its first frame, as JACK counts (32 bits).
-        frame, now : int, float
-            JACK's frame and ``time.monotonic()``, read in this order one right after the other.
+        *readings : (int, float)
+            JACK's frame and ``time.monotonic()``, read in this order right after each other; once or more, as the
+            thread may be held up between the two: the least delayed reading is taken.
         """
         if self._jumped:
             self._jumped = False
             self._offsets.clear()
         self.begin = unwrapped(begin, self.begin)
-        self.pair(frame, now)
-
-    def pair(self, frame: int, now: float) -> None:
-        """One more reading; of many, the least delayed pair is taken as true."""
-        self._offsets.append(unwrapped(frame, self.begin) - now * self._rate)
+        self._offsets.append(max(unwrapped(frame, self.begin) - now * self._rate for frame, now in readings))
+        # JACK's own estimate of its time swings for some blocks after a late one
+        self._offset = sorted(self._offsets)[len(self._offsets) // 2]
 
     def jumped(self) -> None:
         """JACK has lost blocks (an xrun): its frames lie elsewhere from the next block on. Any thread."""
@@ -58,11 +61,16 @@ class FrameTime:
 
     def frame_at(self, when: float) -> int:
         """Frame at ``time.monotonic()`` seconds."""
-        return round(when * self._rate + max(self._offsets))
+        return round(when * self._rate + self._offset)
 
     def time_of(self, frame: int) -> float:
         """``time.monotonic()`` seconds of a frame."""
-        return (frame - max(self._offsets)) / self._rate
+        return (frame - self._offset) / self._rate
+
+
+def read_clock(client: Any) -> tuple[tuple[int, float], ...]:
+    """Readings for :meth:`FrameTime.cycle` of a ``jack.Client``."""
+    return tuple((client.frame_time, time.monotonic()) for _ in range(READINGS))
 
 
 class Placement:

@@ -16,15 +16,14 @@ import time
 from collections import deque
 from typing import Any, BinaryIO
 
-from realtime.outputs.jack_frames import FrameTime, Placement
+from realtime.outputs.jack_frames import FrameTime, Placement, read_clock
+from realtime.outputs.precise import ask_for_priority
 
 RECORD = struct.Struct("<dB")
 MARGIN = 0.010
 """Seconds beyond two blocks by which messages are to be handed over ahead of time."""
 MOST = 4096
 _LAST = 0.05
-_READINGS = 3
-"""Readings of frame and time a block: the thread may be held up between the two."""
 
 
 class Port:
@@ -69,9 +68,7 @@ class Port:
     def _process(self, frames: int) -> None:
         """JACK's thread, once a block: write what falls into it."""
         client, clock, waiting = self._client, self._clock, self._waiting
-        clock.cycle(client.last_frame_time, client.frame_time, time.monotonic())
-        for _ in range(_READINGS - 1):
-            clock.pair(client.frame_time, time.monotonic())
+        clock.cycle(client.last_frame_time, *read_clock(client))
         inbox = self._inbox
         while inbox:
             when, message = inbox.popleft()
@@ -120,6 +117,7 @@ def main(name: str, connect: str) -> int:
     except Exception as e:  # whatever it is, the parent tells the user
         print(f"error {e}", flush=True)
         return 2
+    ask_for_priority()  # as the thread that hands over: what waits in the pipe would be late
     print(f"ready {port.lead!r} {port.name}", flush=True)
     read(sys.stdin.buffer, port)
     port.close()

@@ -26,7 +26,7 @@ def play(
     while k < blocks:
         k += stalls.get(k, 0)
         begin, now = k * BLOCK, 100.0 + k * BLOCK / RATE
-        clock.cycle((first + begin) % 2**32, (first + begin) % 2**32, now)
+        clock.cycle((first + begin) % 2**32, ((first + begin) % 2**32, now))
         while filed < len(messages) and messages[filed][0] <= now + 0.015:
             waiting.put(*messages[filed])
             filed += 1
@@ -71,18 +71,18 @@ def test_what_is_late_goes_out_at_once_in_order_and_never_in_a_burst(stalls: dic
 def test_a_jump_of_the_frames_is_followed_from_the_next_block_on() -> None:
     clock = FrameTime(RATE)
     for k in range(40):
-        clock.cycle(k * BLOCK, k * BLOCK, k * BLOCK / RATE)
+        clock.cycle(k * BLOCK, (k * BLOCK, k * BLOCK / RATE), (k * BLOCK, (k + 1) * BLOCK / RATE))
     assert clock.frame_at(1.0) == 48_000
     clock.jumped()
     assert clock.frame_at(1.0) == 48_000
-    clock.cycle(41 * BLOCK, 41 * BLOCK, 42 * BLOCK / RATE)
+    clock.cycle(41 * BLOCK, (41 * BLOCK, 42 * BLOCK / RATE))
     assert clock.frame_at(1.0) == 48_000 - BLOCK
     assert clock.time_of(48_000 - BLOCK) == 1.0
 
 
 def test_what_is_taken_back_does_not_go_out() -> None:
     clock, waiting = FrameTime(RATE), Placement(RATE)
-    clock.cycle(0, 0, 0.0)
+    clock.cycle(0, (0, 0.0))
     waiting.put(0.001, CLOCK)
     assert waiting.first == 0.001
     waiting.clear()

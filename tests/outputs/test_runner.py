@@ -403,7 +403,7 @@ def test_no_stall_of_less_than_a_beat_loses_a_counted_point(stretches: list, lea
         now += stall * 60.0 / tempo
         end = (
             now + stall * 60.0 / tempo + seconds
-        )  # it is caught up at twice the speed: no stall on top of another
+        )  # caught up before the next stall
         while now < end:
             points, due = cursor.due(now, line, clock)
             given += [(max(now, p.due + lead), 60.0 / tempo / 24.0, p) for p in points]
