@@ -40,6 +40,7 @@ from realtime.bench.sounds import read_sound
 from realtime.engine import Engine
 from realtime.errors import UserError
 from realtime.hosting.plugin import Array, AudioInput, Context, Descriptor, Feature, Output, Plugin
+from realtime.hosting.slow.worker import NICE
 from realtime.outputs.bench_clock import BPM, SWITCH_INTERVAL, Nowhere
 from realtime.outputs.midi import MidiSettings
 from realtime.preset import PluginSettings
@@ -330,6 +331,11 @@ def main(arguments: Sequence[str]) -> int:
     p.add_argument("--preset", default="everything", help="whose plugins run in the fast lane (%(default)s)")
     p.add_argument("--sound", default="demo", help="a file, or demo")
     args = p.parse_args(arguments)
+    if hasattr(os, "nice") and os.nice(0) > 0:
+        raise UserError(
+            f"this runs with niceness {os.nice(0)}, and slow plugins with {NICE}: start it without nice, else they "
+            "count as the host's equals"
+        )
     if args.turn < 1.0 or args.seconds < args.turn:
         raise UserError("--turn must be 1 or more, and --seconds no less")
     publish("interference", args, measure(args.seconds, args.turn, args.preset, args.sound))
