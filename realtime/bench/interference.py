@@ -333,8 +333,8 @@ def main(arguments: Sequence[str]) -> int:
     args = p.parse_args(arguments)
     if hasattr(os, "nice") and os.nice(0) > 0:
         raise UserError(
-            f"this runs with niceness {os.nice(0)}, and slow plugins with {NICE}: start it without nice, else they "
-            "count as the host's equals"
+            f"this runs with niceness {os.nice(0)}, and slow plugins with {NICE}: start it without nice, else "
+            "they count as the host's equals"
         )
     if args.turn < 1.0 or args.seconds < args.turn:
         raise UserError("--turn must be 1 or more, and --seconds no less")
