@@ -9,6 +9,7 @@ another is clearly more likely.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass, field
 
@@ -93,10 +94,24 @@ def _bar_bins(metres: tuple[int, ...]) -> F64:
     return np.array(out).T
 
 
-def _calibrated(share: float) -> float:
-    """Confidence from the belief's share, which is too sure of itself; fitted on development recordings."""
+CALIBRATION = (-0.49, 0.167, 0.691)
+"""Constant, weight of the belief's log odds, weight of the logarithm of the beats that the pulse has lasted;
+fitted by ``python -m models.beat.calibrate``."""
+
+
+def confidence(share: float, beats: int) -> float:
+    """Probability that a beat now falls on a true one.
+
+    Parameters
+    ----------
+    share : float
+        The belief's part in the pulse that is followed; by itself far too sure.
+    beats : int
+        For how many beats that pulse has been followed.
+    """
     x = min(max(share, 1e-5), 1.0 - 1e-5)
-    return float(1.0 / (1.0 + np.exp(0.8 - 0.35 * np.log(x / (1.0 - x)))))
+    constant, odds, lasted = CALIBRATION
+    return 1.0 / (1.0 + math.exp(-constant - odds * math.log(x / (1.0 - x)) - lasted * math.log1p(beats)))
 
 
 class BeatDecoder:
@@ -108,6 +123,8 @@ class BeatDecoder:
     ----------
     believed, reading : Reading or None
         What the filter says after the last frame, and what is made of it once inertia has had its say.
+    followed : int
+        Beats sent since the pulse was last another.
     """
 
     def __init__(self, config: DecoderConfig | None = None) -> None:
@@ -135,6 +152,7 @@ class BeatDecoder:
         self._chain = -1
         self._mode = 0.0
         self._last = -np.inf
+        self.followed = 0
         self._frame = 0
         self._begun = False
         self._index = 0
@@ -197,7 +215,12 @@ class BeatDecoder:
             f.begin(c.opening)
         self.believed = self._read(end - LABEL_DELAY + c.offset)
         self.reading = self._inertia.follow(self.believed)
-        return self._emit(self.reading, end)
+        if self.relocated:
+            self.followed = 0
+        sent = self._emit(self.reading, end)
+        self.followed += sent is not None
+        self.confidence = confidence(self.believed.mass, self.followed)
+        return sent
 
     def _tempo_likelihood(self, tempo: Probabilities) -> F64:
         """Of each chain's tempo, from the network's idea of it."""
@@ -260,7 +283,6 @@ class BeatDecoder:
         phase = centre - CENTRE * STEP / period
         if phase < 0.0:
             phase, bar = phase + 1.0, bar[self.filter.earlier]
-        self.confidence = _calibrated(share)
         return Reading(time, phase, period, share, bar / (bar.sum() + 1e-30))
 
     @property
