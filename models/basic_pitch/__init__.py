@@ -1,0 +1,1 @@
+"""Basic Pitch, a published network that hears several notes at once; its weights come through the model store."""

@@ -1,0 +1,1 @@
+"""Voice activity as of WebRTC; the package is an extra."""
