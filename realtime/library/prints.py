@@ -59,7 +59,7 @@ class Chromaprint:
         maker = self._module.Fingerprinter()
         maker.start(rate, channels)
         for piece in pieces:
-            scaled = np.clip(np.nan_to_num(piece) * np.float32(32767), -32768, 32767)
+            scaled = np.clip(np.nan_to_num(piece), -1, 1) * np.float32(32767)
             maker.feed(scaled.astype(np.int16).tobytes())
         words, _ = self._module.decode_fingerprint(maker.finish())
         return np.array(words, np.uint64).astype(np.uint32)
