@@ -1,21 +1,28 @@
-"""Make docs/catalogue.md of docs/catalogue.toml, of the plugins themselves and of the model store.
+"""Make docs/catalogue.md of docs/catalogue.toml, the plugins themselves, the model store and measured cost.
 
-usage: python scripts/catalogue.py [--check]     --check: only say whether the page is as it should be
+usage: python scripts/catalogue.py [--check | --measure]
+  --check    only say whether the page is as it should be
+  --measure  measure the cost of all plugins of the catalogue on this machine first, and keep it in
+             docs/catalogue.figures.json; those whose weights are not here have no figure
 """
 
 from __future__ import annotations
 
+import json
 import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
+from realtime.bench.cost import apart
+from realtime.bench.report import machine_line, progress, write_json
 from realtime.hosting import registry
 from realtime.hosting.plugin import Descriptor
 from realtime.store import entries
 
 ROOT = Path(__file__).resolve().parent.parent
 DATA, PAGE = ROOT / "docs" / "catalogue.toml", ROOT / "docs" / "catalogue.md"
+FIGURES = ROOT / "docs" / "catalogue.figures.json"
 STATES = {
     "hosted": "hosted",
     "partly": "in part",
@@ -29,11 +36,13 @@ Every published system that Sidechain is to host, and how far that is. This page
 
 {counts}.
 
-What one of the slow lane costs here is its value `host.slow.NAME.cost`. Weights with a name in the store come by
+Cost is processor time of one call, and the share of one core that all calls take, measured by
+`python scripts/catalogue.py --measure` on {machine}. What a plugin of the slow lane costs on your machine is its
+value `host.slow.NAME.cost`; `sidechain bench cost NAME` measures any. Weights with a name in the store come by
 `sidechain models get NAME`, after their licence has been shown.
 
-| system | does | hosted | kind | latency | licence | weights | what is missing |
-|---|---|---|---|---|---|---|---|
+| system | does | hosted | kind | latency | cost | licence | weights | what is missing |
+|---|---|---|---|---|---|---|---|---|
 """
 
 
@@ -51,17 +60,59 @@ def page() -> str:
         f"Of {len(rows)} rows, {counts['hosted']} are hosted in full, {counts['partly']} in part, "
         f"{counts['bundle']} run as a bundle only, and {counts['missing']} are missing"
     )
-    return HEAD.format(counts=told) + "".join(_row(r) for r in rows)
+    measured = figures()
+    head = HEAD.format(counts=told, machine=measured["machine"])
+    return head + "".join(_row(r, measured["plugins"]) for r in rows)
 
 
-def _row(row: dict[str, Any]) -> str:
+def figures() -> dict[str, Any]:
+    """What was measured: the machine, and by plugin its figures or why there are none."""
+    if not FIGURES.is_file():
+        return {"machine": "no machine yet", "plugins": {}}
+    found: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
+    return found
+
+
+def measure() -> dict[str, Any]:
+    """The same, measured now."""
+    wanted: dict[str, dict[str, Any]] = {}
+    for row in systems():
+        for plugin in row.get("plugins", []):
+            wanted[plugin] = wanted.get(plugin) or row.get("measure", {})
+    found = {}
+    for plugin, settings in wanted.items():
+        progress(plugin)
+        found[plugin] = {k: round(v, 5) if k != "not" else v for k, v in apart(plugin, settings).items()}
+    progress("")
+    return {"machine": machine_line(), "plugins": found}
+
+
+def _cost(plugin: str, measured: dict[str, Any]) -> str:
+    found = measured.get(plugin, {})
+    if "call_ms" not in found:
+        return "on demand" if _descriptor(plugin).kind == "job" else "not measured"
+    return f"{found['call_ms']:.2g} ms, {100 * found['share']:.2g} %"
+
+
+def _row(row: dict[str, Any], measured: dict[str, Any]) -> str:
     plugins = [_descriptor(p) for p in row.get("plugins", [])]
     names = ", ".join(f"`{d.identifier}`" for d in plugins)
     hosted = STATES[row["state"]] + (f": {names}" if names else "")
     kind = ", ".join(d.kind for d in plugins) or row["kind"]
     latency = ", ".join(f"{d.latency * 1e3:.0f} ms" for d in plugins) or "–"
+    cost = ", ".join(_cost(p, measured) for p in row.get("plugins", [])) or "–"
     weights = row["weights"] + (f": `{row['model']}`" if "model" in row else "")
-    cells = (row["name"], row["does"], hosted, kind, latency, row["licence"], weights, row.get("missing", ""))
+    cells = (
+        row["name"],
+        row["does"],
+        hosted,
+        kind,
+        latency,
+        cost,
+        row["licence"],
+        weights,
+        row.get("missing", ""),
+    )
     return "| " + " | ".join(cells) + " |\n"
 
 
@@ -89,12 +140,17 @@ def faults() -> list[str]:
             found.append(f"{name}: no model '{row['model']}' in the store")
         if row["weights"] == "wheel" and "model" not in row:
             found.append(f"{name}: weights in a wheel, but no entry in the store")
+    known = {p for row in systems() for p in row.get("plugins", [])}
+    found += [f"{FIGURES.name}: no row has '{p}'" for p in figures()["plugins"] if p not in known]
     return found
 
 
 def main(arguments: list[str]) -> int:
     """Write or check the page; the exit status."""
-    wrong = faults()
+    unknown = set(arguments) - {"--check", "--measure"}
+    wrong = [f"unknown argument '{a}'" for a in sorted(unknown)] or faults()
+    if not wrong and "--measure" in arguments:
+        write_json(FIGURES, measure())
     if not wrong and "--check" not in arguments:
         PAGE.write_text(page(), encoding="utf-8")
         print(PAGE)

@@ -51,6 +51,9 @@ BENCHES = (
         "realtime.bench.interference:main",
         "whether the fast lane and the clock notice plugins of the slow lane",
     ),
+    Bench(
+        "cost", "realtime.bench.cost:main", "cost of a call and share of a core of each installed plugin, any kind"
+    ),
     Bench("load", "realtime.bench.load:main", "cost of each plugin, real-time factor, two simulated hours"),
 )
 
