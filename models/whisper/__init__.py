@@ -1,0 +1,1 @@
+"""Speech to text behind voice activity, keywords, named entities; extras ``whisper`` and ``entities``."""
