@@ -1,0 +1,1 @@
+"""A sentence about the last seconds of sound, by a published audio captioner."""

@@ -1,0 +1,1 @@
+"""Stems of the last seconds, by Demucs."""
