@@ -30,7 +30,7 @@ from models.training.export import PARITY, export_onnx, parity
 
 PICTURES = 6
 """Places in a piece that are looked at."""
-BATCH = 32
+BATCH = 64
 _STEP = 5.0 / 255
 _MOST_SPAN = 6
 
@@ -204,7 +204,7 @@ def train(music: Path, out: Path, steps: int, seed: int) -> dict[str, float]:
         heard = functional.binary_cross_entropy_with_logits(parts, torch.from_numpy(ours.parts[chosen]))
         return {"genre": told, "parts": 0.5 * heard}
 
-    config = loop.LoopConfig(steps=steps, rate=2e-3, warmup=40, validate_every=150, decay=0.99)
+    config = loop.LoopConfig(steps=steps, rate=1.5e-3, warmup=40, validate_every=200, decay=0.99)
     mean = loop.train(net, losses, lambda model: score(model, theirs), out, config, {"seed": seed})
     net.load_state_dict(mean)
     export(net, out / "melcnn.onnx")
