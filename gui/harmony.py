@@ -23,7 +23,7 @@ class Harmony(Meter):
     """The key in large letters, the chord beside it, a bar for each pitch class."""
 
     needs = "key"
-    EVERY = 6
+    EVERY, PHASE = 6, 3
 
     def __init__(self, model: Model, look: Look) -> None:
         super().__init__(

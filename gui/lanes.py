@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QRectF, Qt
@@ -10,7 +11,8 @@ from PySide6.QtGui import QColor, QPainter
 
 from gui.look import Look
 from gui.model import DRUMS, Model
-from gui.strip import Picture, Strip
+from gui.stamps import U32, Brush, Ink, Picture, Stamp
+from gui.strip import Strip
 from gui.theme import blend, colour, rgb
 
 NOTES = ("C", "C♯", "D", "D♯", "E", "F", "F♯", "G", "G♯", "A", "A♯", "B")
@@ -73,32 +75,48 @@ class Drums(Strip):
         if not model.has("drums") and not model.has("onset"):
             painter.setPen(QColor(theme.quiet))
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter, "neither 'drums' nor 'onset' is on")
-            return
-        lanes = self._lanes()
-        tall = area.height() / len(lanes)
-        painter.setPen(QColor(theme.line))
-        for k in range(1, len(lanes)):
-            painter.drawLine(int(area.left()), int(k * tall), int(area.right()), int(k * tall))
-        self.beat_lines(painter, area, 0.4)
+
+    def begin(self) -> None:
+        theme, count = self.theme, len(self.lanes())
         hues = (theme.downbeat, theme.accent, theme.good, theme.warn, theme.voice)
-        hits = []
-        if lanes[0] == DRUMS[0]:
-            hits = [
-                (self.across(t, area), int(lane), s) for t, lane, s in model.drums.since(self.start()).tolist()
-            ]
-        if lanes[-1] == "onset":
-            hits += [(x, len(lanes) - 1, s) for x, s in self.marks(model.onsets, area)]
-        for x, lane, strength in hits:
-            hue = theme.onset if lanes[lane] == "onset" else hues[lane % len(hues)]
-            high = max(3, int((tall - 3) * min(1.0, strength)))
-            painter.fillRect(int(x) - 1, int((lane + 1) * tall) - high - 1, 4, high, QColor(hue))
+        self._inks = [Ink(hue) for hue in (*hues, theme.onset)]
+        self._empty = np.full(self._picture.height, self.ground(), np.uint32)
+        for k in range(1, count):
+            self._empty[k * self._picture.height // count] = rgb(theme.line)
+
+    def draw(self, picture: Picture, first: int, last: int, per_second: float) -> None:
+        picture.pixels[:, np.arange(first, last) % picture.width] = self._empty[:, None]
+
+    def stamps(self) -> Sequence[Stamp]:
+        made, lanes = [self.beat_lines(0.4)], self.lanes()
+        if "onset" in lanes:
+            made.append(Stamp(self.model.onsets, self._onset))
+        if DRUMS[0] in lanes:
+            made.append(Stamp(self.model.drums, self._hit))
+        return made
+
+    def lead(self) -> U32:
+        return self._empty[:, None]
+
+    def _hit(self, brush: Brush, column: int, row: Sequence[float]) -> None:
+        self._bar(brush, column, int(row[1]), row[2], self._inks[int(row[1])])
+
+    def _onset(self, brush: Brush, column: int, row: Sequence[float]) -> None:
+        self._bar(brush, column, -1, row[1], self._inks[-1])
+
+    def _bar(self, brush: Brush, column: int, lane: int, strength: float, ink: Ink) -> None:
+        """A bar at the bottom of a lane, by number from the top, or −1 for the lowest."""
+        count, thin = len(self.lanes()), self.thin()
+        tall = self._picture.height / count
+        high = max(3 * thin, int((tall - 3 * thin) * min(1.0, strength)))
+        brush.fill(column - thin, 4 * thin, int((lane % count + 1) * tall) - high - thin, high, ink)
 
     def scale(self, painter: QPainter, area: QRectF) -> None:
-        lanes = self._lanes()
+        lanes = self.lanes()
         for k, name in enumerate(lanes):
             self.label(painter, area, (k + 0.5) * area.height() / len(lanes), name)
 
-    def _lanes(self) -> tuple[str, ...]:
+    def lanes(self) -> tuple[str, ...]:
         onset = ("onset",) if self.model.has("onset") or not self.model.has("drums") else ()
         return (*DRUMS, *onset) if self.model.has("drums") else onset
 
@@ -151,6 +169,8 @@ class Pitch(Strip):
     def scale(self, painter: QPainter, area: QRectF) -> None:
         for midi in range(LOWEST_NOTE, HIGHEST_NOTE + 1, 12):
             self.label(painter, area, area.bottom() - (midi - LOWEST_NOTE) / 48 * area.height(), note_name(midi))
+
+    def overlay(self, painter: QPainter, area: QRectF) -> None:
         box = QRectF(area.left(), 0, min(self.TUNER, area.width() / 3), area.height())
         painter.fillRect(box, colour(self.theme.panel, 0.85))
         self._tuner(painter, box.adjusted(8, 0, -8, 0))

@@ -6,13 +6,13 @@ import math
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
 from gui.look import Look
 from gui.model import BANDS, FLOOR, Model
 from gui.spectrogram import MARKS, place
-from gui.theme import colour
+from gui.theme import blend, rgb
 
 
 class Meter(QWidget):
@@ -21,11 +21,13 @@ class Meter(QWidget):
     needs = ""
     EVERY = 1
     """Frames between two drawings."""
+    PHASE = 0
+    """On which of them: what is dear does not fall on the same frame."""
 
     def __init__(self, model: Model, look: Look, title: str, tip: str) -> None:
         super().__init__()
         self.model, self.look = model, look
-        self._frame = 0
+        self._frame = self.EVERY - self.PHASE
         self.setAccessibleName(title)
         self.setToolTip(tip)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
@@ -85,13 +87,14 @@ class Spectrum(Meter):
         wide = area.width() / BANDS
         heights = ((now - low) / (high - low)).clip(0, 1) * area.height()
         trace, left, floor = QColor(theme.trace), area.left(), area.bottom()
-        for k, high_ in enumerate(heights.tolist()):
-            if high_ > 0:
-                painter.fillRect(QRectF(left + k * wide, floor - high_, max(1.0, wide - 1), high_), trace)
-        peaks = area.bottom() - ((self._peaks - low) / (high - low)).clip(0, 1) * area.height()
-        peak = QColor(theme.downbeat)
-        for k, y in enumerate(peaks.tolist()):
-            painter.fillRect(QRectF(area.left() + k * wide, y - 1, max(1.0, wide - 1), 2), peak)
+        bar = max(1.0, wide - 1)
+        painter.setPen(Qt.PenStyle.NoPen)
+        painter.setBrush(trace)
+        bars = enumerate(heights.tolist())
+        painter.drawRects([QRectF(left + k * wide, floor - tall, bar, tall) for k, tall in bars if tall > 0])
+        peaks = floor - ((self._peaks - low) / (high - low)).clip(0, 1) * area.height()
+        painter.setBrush(QColor(theme.downbeat))
+        painter.drawRects([QRectF(left + k * wide, y - 1, bar, 2) for k, y in enumerate(peaks.tolist())])
         self._labels(painter, area, low, high)
 
     def _labels(self, painter: QPainter, area: QRectF, low: float, high: float) -> None:
@@ -115,7 +118,7 @@ class Loudness(Meter):
     """EBU R 128 loudness, true peak and stereo correlation."""
 
     needs = "level"
-    EVERY = 2
+    EVERY, PHASE = 2, 1
     ROWS = (
         ("M", "level.momentary", "LUFS"),
         ("S", "level.shortterm", "LUFS"),
@@ -185,7 +188,7 @@ class Loudness(Meter):
 class Tags(Meter):
     """What kind of sound it is: a bar a tag, with the last minute behind it."""
 
-    EVERY = 10
+    EVERY, PHASE = 12, 7
 
     def __init__(self, model: Model, look: Look) -> None:
         super().__init__(model, look, "Tags", "Tags and their strength, 0 to 1, with the last minute")
@@ -225,11 +228,17 @@ class Tags(Meter):
         return max((float(painter.fontMetrics().horizontalAdvance(n)) for n in names), default=0.0)
 
     def _past(self, painter: QPainter, box: QRectF, rows: np.ndarray) -> None:
-        hue = colour(self.look.theme.accent, 0.35)
-        step = max(1.0, box.width() / 240)
-        for time, value in rows.tolist():
-            x = box.right() - (self.model.now - time) / 60.0 * box.width()
-            if not math.isnan(value) and value > 0.02:
-                painter.fillRect(
-                    QRectF(x - step, box.bottom() - value * box.height(), step, value * box.height()), hue
-                )
+        """Strengths of the last minute as one small picture: bars by the hundred cost more than all else."""
+        wide, tall = max(1, int(box.width())), max(1, int(box.height()))
+        seconds = self.model.now - 60.0 + (np.arange(wide) + 1) * (60.0 / wide)
+        at = np.searchsorted(rows[:, 0], seconds, side="right") - 1
+        heights = np.zeros(wide)
+        known = at >= 0
+        known[known] = seconds[known] - rows[at[known], 0] < 1.0
+        heights[known] = np.nan_to_num(rows[at[known], 1])
+        filled = np.arange(tall, 0, -1)[:, None] <= np.where(heights > 0.02, np.rint(heights * tall), 0)
+        theme = self.look.theme
+        past, empty = np.uint32(rgb(blend(theme.accent, theme.off, 0.65))), np.uint32(rgb(theme.off))
+        pixels = np.where(filled, past, empty)
+        image = QImage(pixels.data, wide, tall, 4 * wide, QImage.Format.Format_RGB32)
+        painter.drawImage(box.topLeft(), image)

@@ -91,6 +91,7 @@ class Model:
         self.feed = feed
         self.values: Mapping[str, Number] = {}
         self.status: Mapping[str, Any] = {}
+        self._on: tuple[Mapping[str, Any] | None, frozenset[Any]] = (None, frozenset())
         self.clock = Clock()
         self.now = 0.0
         self.waveform = Columns(8192, 2, 0.0)
@@ -181,7 +182,10 @@ class Model:
 
     def has(self, plugin: str) -> bool:
         """Whether the host runs this plugin, switched on."""
-        return any(p.get("identifier") == plugin and p.get("enabled") for p in self.status.get("plugins", ()))
+        if self._on[0] is not self.status:
+            listed = self.status.get("plugins", ())
+            self._on = self.status, frozenset(p.get("identifier") for p in listed if p.get("enabled"))
+        return plugin in self._on[1]
 
     @property
     def structure(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QRectF
@@ -10,7 +11,8 @@ from PySide6.QtGui import QPainter
 
 from gui.look import Look
 from gui.model import BANDS, FRAME, HIGHEST, LOWEST, Model
-from gui.strip import U32, Picture, Strip
+from gui.stamps import U32, Picture, Stamp
+from gui.strip import Strip
 
 MARKS = (
     (50, "50 Hz"),
@@ -66,8 +68,8 @@ class Spectrogram(Strip):
         where = np.arange(first, last) % picture.width
         picture.pixels[:, where] = colours[at - at[0]].T
 
-    def overlay(self, painter: QPainter, area: QRectF) -> None:
-        self.beat_lines(painter, area, 0.6)
+    def stamps(self) -> Sequence[Stamp]:
+        return (self.beat_lines(0.6),)
 
     def scale(self, painter: QPainter, area: QRectF) -> None:
         room = painter.fontMetrics().height() * 1.1

@@ -3,53 +3,26 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Hashable, Sequence
 
-import numpy as np
-import numpy.typing as npt
 from PySide6.QtCore import QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent, QResizeEvent
+from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent, QPixmap, QResizeEvent
 from PySide6.QtWidgets import QWidget
 
-from gui.history import Series
 from gui.look import Look
 from gui.model import Model
-from gui.theme import Theme, colour, rgb
+from gui.stamps import U32, Brush, Ink, Picture, Stamp
+from gui.theme import Theme, rgb
 
-U32 = npt.NDArray[np.uint32]
 LEAD = 0.15
 """Seconds to the right of now: what is predicted shows before it happens."""
-
-
-class Picture:
-    """A ring of pixel columns. Column ``p`` of the endless picture lies at ``p % width``."""
-
-    def __init__(self, width: int, height: int, ground: int) -> None:
-        self.width, self.height = max(1, width), max(1, height)
-        self.pixels: U32 = np.full((self.height, self.width), ground, np.uint32)
-        self.end = 0
-        """Column after the newest that is drawn."""
-        self._image = QImage(self.pixels.data, self.width, self.height, 4 * self.width, QImage.Format.Format_RGB32)
-
-    def column(self, number: int) -> U32:
-        """A column's pixels, top to bottom, to be drawn on."""
-        return self.pixels[:, number % self.width]
-
-    def paint(self, painter: QPainter, area: QRectF, edge: int, ratio: float) -> None:
-        """Draw it so that column ``edge - 1`` is at the right edge of `area` (logical pixels)."""
-        first, last = max(edge - self.width, self.end - self.width, 0), min(edge, self.end)
-        while first < last:
-            at = first % self.width
-            run = min(last - first, self.width - at)
-            x = area.right() - (edge - first) / ratio
-            target = QRectF(x, area.top(), run / ratio, area.height())
-            painter.drawImage(target, self._image, QRectF(at, 0, run, self.height))
-            first += run
 
 
 class Strip(QWidget):
     """Base of the scrolling views: time runs to the left, now is at the right.
 
-    Subclasses draw pixel columns in :meth:`draw` and lay marks over them in :meth:`overlay`.
+    Subclasses draw pixel columns in :meth:`draw`, marks that stay where they are by :meth:`stamps`, and what moves
+    over both in :meth:`overlay`.
 
     Parameters
     ----------
@@ -62,6 +35,8 @@ class Strip(QWidget):
     """
 
     GUTTER = 46
+    HEAD = 0
+    """Logical pixels at the top that :meth:`heading` draws on."""
     needs = ""
     """Plugin without which there is nothing to see."""
 
@@ -72,9 +47,11 @@ class Strip(QWidget):
         self.setToolTip(tip)
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(160, 40)
-        self._serial = -1
+        self._drawn: tuple[int, tuple[str, ...]] | None = None
         self._edge = 0
-        self._picture = Picture(1, 1, 0)
+        self._take(Picture(1, 1, 0))
+        self._stamps: Sequence[Stamp] = ()
+        self._fixed: tuple[Hashable, list[QPixmap]] = (None, [])
         look.changed.connect(self.renew)
 
     # -- for subclasses -------------------------------------------------------------------------------------
@@ -89,14 +66,29 @@ class Strip(QWidget):
     def draw(self, picture: Picture, first: int, last: int, per_second: float) -> None:
         """Draw pixel columns `first` … `last` − 1; column ``p`` is at ``p / per_second`` stream seconds."""
 
+    def stamps(self) -> Sequence[Stamp]:
+        """Marks that scroll with the picture; asked for when a new picture begins."""
+        return ()
+
     def overlay(self, painter: QPainter, area: QRectF) -> None:
-        """Marks that lie over the picture."""
+        """What lies over the picture and changes."""
 
     def scale(self, painter: QPainter, area: QRectF) -> None:
-        """Labels in the gutter, right-aligned to ``area.left()``."""
+        """Labels in the gutter, right-aligned to ``area.left()``; kept until size, look or `lanes` change."""
+
+    def heading(self, painter: QPainter, area: QRectF) -> None:
+        """What stands still over the top of the picture; kept as :meth:`scale` is."""
+
+    def lanes(self) -> tuple[str, ...]:
+        """What the view is divided into; when it changes, all is drawn again."""
+        return ()
 
     def ground(self) -> int:
         """Pixel of an empty place."""
+        return rgb(self.theme.panel)
+
+    def lead(self) -> int | U32:
+        """Pixels of columns of which nothing is known yet: one, or those of a column (height, 1)."""
         return rgb(self.theme.panel)
 
     # -- helpers --------------------------------------------------------------------------------------------
@@ -134,28 +126,33 @@ class Strip(QWidget):
 
     def renew(self) -> None:
         """Throw the picture away and draw all of it again."""
-        self._serial = -1
+        self._drawn = None
         self.update()
 
     def refresh(self) -> None:
         """Draw what is new; called once a frame while in sight."""
-        if self._serial != self.model.serial:
-            self._serial = self.model.serial
+        drawn = (self.model.serial, self.lanes())
+        if self._drawn != drawn:
+            self._drawn = drawn
             area, ratio = self.area(), self.devicePixelRatioF()
-            self._picture = Picture(round(area.width() * ratio), round(area.height() * ratio), self.ground())
+            self._take(Picture(round(area.width() * ratio), round(area.height() * ratio), self.ground()))
             self.begin()
+            self._stamps = self.stamps()
         picture, rate = self._picture, self.per_second()
         self._edge = math.floor((self.model.now + LEAD) * rate)
-        last = math.floor(self.known() * rate)
+        last = min(math.floor(self.known() * rate), self._edge)
         first = max(picture.end, last - picture.width, 0)
         if last > first:
             self.draw(picture, first, last, rate)
             picture.end = last
+        picture.blank(picture.end, self._edge, self.lead())
+        for stamp in self._stamps:
+            stamp.apply(picture, first, self._edge, rate)
         self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A new size needs a new picture."""
-        self._serial = -1
+        self._drawn = None
         super().resizeEvent(event)
 
     def sizeHint(self) -> QSize:
@@ -165,21 +162,59 @@ class Strip(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:
         """Picture, marks, scale."""
         painter = QPainter(self)
-        area = self.area()
-        painter.fillRect(self.rect(), QColor(self.theme.panel))
+        area, ratio = self.area(), self.devicePixelRatioF()
         if self.needs and not self.model.has(self.needs):
+            painter.fillRect(self.rect(), QColor(self.theme.panel))
             self.say(painter, f"'{self.needs}' is not on; switch it on in the rack")
             return
-        self._picture.paint(painter, area, self._edge, self.devicePixelRatioF())
+        if ratio != int(ratio):  # else gutter and picture cover every pixel
+            painter.fillRect(self.rect(), QColor(self.theme.panel))
+        picture = self._picture
+        begin = self._edge - picture.width
+        for first, at, count in picture.runs(begin, self._edge):
+            target = QRectF(area.left() + (first - begin) / ratio, area.top(), count / ratio, area.height())
+            painter.drawImage(target, self._image, QRectF(at, 0, count, picture.height))
         painter.save()
         painter.setClipRect(area)
         self.overlay(painter, area)
         painter.restore()
+        gutter, *head = self._labels(area, ratio)
+        painter.drawPixmap(0, 0, gutter)
+        if head:
+            painter.drawPixmap(int(area.left()), 0, head[0])
+
+    def _take(self, picture: Picture) -> None:
+        self._picture = picture
+        wide, tall = picture.width, picture.height
+        self._image = QImage(picture.pixels.data, wide, tall, 4 * wide, QImage.Format.Format_RGB32)
+
+    def _labels(self, area: QRectF, ratio: float) -> list[QPixmap]:
+        """What stands still, drawn once: text costs more than all that moves."""
+        key = (self.width(), self.height(), ratio, self.look.choices, self.font().pointSizeF(), self.lanes())
+        if self._fixed[0] != key:
+            panel = QColor(self.theme.panel)
+            made = [self._still(QRectF(0, 0, self.GUTTER, self.height()), ratio, panel, self.scale)]
+            if self.HEAD:
+                box = QRectF(area.left(), 0, area.width(), self.HEAD)
+                made.append(self._still(box, ratio, QColor(0, 0, 0, 0), self.heading))
+            self._fixed = key, made
+        return self._fixed[1]
+
+    def _still(
+        self, box: QRectF, ratio: float, ground: QColor, draw: Callable[[QPainter, QRectF], None]
+    ) -> QPixmap:
+        found = QPixmap(max(1, math.ceil(box.width() * ratio)), max(1, math.ceil(box.height() * ratio)))
+        found.setDevicePixelRatio(ratio)
+        found.fill(ground)
+        painter = QPainter(found)
+        painter.translate(-box.topLeft())
         font = QFont(self.font())
         font.setPointSizeF(max(6.0, 0.8 * font.pointSizeF()))
         painter.setFont(font)
         painter.setPen(QColor(self.theme.quiet))
-        self.scale(painter, area)
+        draw(painter, self.area())
+        painter.end()
+        return found
 
     def say(self, painter: QPainter, text: str) -> None:
         """Why there is nothing to see."""
@@ -188,26 +223,19 @@ class Strip(QWidget):
             self.rect().adjusted(8, 0, -8, 0), Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap, text
         )
 
-    def marks(self, series: Series, area: QRectF) -> list[tuple[float, float]]:
-        """Events in sight as (x, strength); where several fall on one pixel, the strongest."""
-        rows = series.since(self.start())
-        columns = np.floor(rows[:, 0] * self.per_second()).astype(np.int64)
-        if len(rows) > 1:
-            order = np.lexsort((-rows[:, 1], columns))
-            first = np.unique(columns[order], return_index=True)[1]
-            rows, columns = rows[order][first], columns[order][first]
-        ratio = self.devicePixelRatioF()
-        return list(zip((area.right() - (self._edge - columns) / ratio).tolist(), rows[:, 1].tolist()))
-
-    def beat_lines(self, painter: QPainter, area: QRectF, strength: float = 1.0) -> None:
+    def beat_lines(self, strength: float = 1.0) -> Stamp:
         """Beats and downbeats as lines over the whole height."""
-        theme = self.theme
-        beat, down = colour(theme.beat, 0.45 * strength), colour(theme.downbeat, 0.9 * strength)
-        top, tall = int(area.top()), math.ceil(area.height())
-        for time, place in self.model.beats.since(self.start()).tolist():
-            x = self.across(time, area)
-            # Rectangles of whole pixels: lines with a wide pen cost ten times as much.
-            if place == 1:
-                painter.fillRect(int(x) - 1, top, 2, tall, down)
+        beat, down = Ink(self.theme.beat, 0.45 * strength), Ink(self.theme.downbeat, 0.9 * strength)
+        tall, thin = self._picture.height, self.thin()
+
+        def draw(brush: Brush, column: int, row: Sequence[float]) -> None:
+            if row[1] == 1:
+                brush.fill(column - thin, 2 * thin, 0, tall, down)
             else:
-                painter.fillRect(int(x), top, 1, tall, beat)
+                brush.fill(column, thin, 0, tall, beat)
+
+        return Stamp(self.model.beats, draw)
+
+    def thin(self) -> int:
+        """Pixels of a logical pixel."""
+        return max(1, round(self.devicePixelRatioF()))

@@ -10,7 +10,8 @@ from PySide6.QtGui import QColor, QPainter
 
 from gui.look import Look
 from gui.model import Model, Section
-from gui.strip import Picture, Strip
+from gui.stamps import Picture, Stamp
+from gui.strip import Strip
 from gui.theme import Theme, blend, colour, rgb
 
 
@@ -41,32 +42,29 @@ class Structure(Strip):
         self._fill = rgb(blend(self.theme.good, self.theme.panel, 0.45))
         self._line = rgb(self.theme.warn)
 
-    def refresh(self) -> None:
-        lanes = self._lanes()
-        if lanes != getattr(self, "_drawn", None):
-            self._drawn = lanes
-            self.renew()
-        super().refresh()
+    def stamps(self) -> Sequence[Stamp]:
+        return (self.beat_lines(0.3),)
 
     def draw(self, picture: Picture, first: int, last: int, per_second: float) -> None:
-        if "energy" not in self._lanes():
-            for p in range(first, last):
-                picture.column(p)[:] = self.ground()
+        columns = np.arange(first, last)
+        place = columns % picture.width
+        picture.pixels[:, place] = self.ground()
+        if "energy" not in self.lanes():
             return
         top, bottom = self._rows(picture.height)["energy"]
         tall = bottom - top - 2
         rows = self.model.energy.since(first / per_second - 1.0)
-        times = rows[:, 0]
-        for p in range(first, last):
-            column = picture.column(p)
-            column[:] = self.ground()
-            at = int(np.searchsorted(times, p / per_second, side="right")) - 1
-            if at < 0:
-                continue
-            energy, build = np.clip(np.nan_to_num(rows[at, 1:]), 0.0, 1.0)
-            column[bottom - 1 - round(energy * tall) : bottom - 1] = self._fill
-            line = bottom - 2 - round(build * tall)
-            column[max(top, line - 1) : line + 1] = self._line
+        at = np.searchsorted(rows[:, 0], columns / per_second, side="right") - 1
+        known = at >= 0
+        if not known.any():
+            return
+        found = np.clip(np.nan_to_num(rows[at[known], 1:]), 0.0, 1.0)
+        level, line = np.rint(found * tall).astype(int).T
+        heights = np.arange(picture.height)[:, None]
+        lane = picture.pixels[:, place[known]]
+        lane[(heights >= bottom - 1 - level) & (heights < bottom - 1)] = self._fill
+        lane[(heights >= np.maximum(top, bottom - 3 - line)) & (heights < bottom - 1 - line)] = self._line
+        picture.pixels[:, place[known]] = lane
 
     def overlay(self, painter: QPainter, area: QRectF) -> None:
         lanes = self._rows(int(area.height()))
@@ -78,19 +76,18 @@ class Structure(Strip):
             self._blocks(painter, area, lanes["part"], self.model.parts, 0.85)
         if "chord" in lanes:
             self._blocks(painter, area, lanes["chord"], self.model.chords, 0.0)
-        self.beat_lines(painter, area, 0.3)
 
     def scale(self, painter: QPainter, area: QRectF) -> None:
         for name, (top, bottom) in self._rows(int(area.height())).items():
             self.label(painter, area, (top + bottom) / 2, name)
 
-    def _lanes(self) -> tuple[str, ...]:
+    def lanes(self) -> tuple[str, ...]:
         structure, key = self.model.has("structure"), self.model.has("key")
         return ("part", "energy") * structure + ("chord",) * key
 
     def _rows(self, height: int) -> dict[str, tuple[int, int]]:
         """Top and bottom of each lane; energy gets what the words leave."""
-        lanes = self._lanes()
+        lanes = self.lanes()
         word = min(24, max(12, height // max(2, len(lanes)))) if "energy" in lanes else height
         found, top = {}, 0
         rest = height - word * (len(lanes) - 1) if "energy" in lanes else word

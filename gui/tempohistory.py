@@ -1,4 +1,4 @@
-"""Tempo and confidence over the last minutes: slow curves, drawn with pyqtgraph a few times a second."""
+"""Tempo and confidence over the last minutes: slow curves, drawn with pyqtgraph once a second."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gui.look import Look
 from gui.model import Model
 
 MINUTES = 2.0
-_EVERY = 0.5
+_EVERY = 1.0
 
 
 class TempoHistory(QWidget):
@@ -62,7 +62,7 @@ class TempoHistory(QWidget):
             axis.setTickFont(self.font())
 
     def refresh(self) -> None:
-        """Called once a frame; draws twice a second."""
+        """Called once a frame; draws once a second."""
         now = self.model.now
         if 0.0 <= now - self._next < _EVERY:
             return

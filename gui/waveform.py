@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from PySide6.QtCore import QPointF, QRectF, Qt
@@ -10,7 +11,8 @@ from PySide6.QtGui import QColor, QPainter, QPen
 
 from gui.look import Look
 from gui.model import COLUMN, Model
-from gui.strip import LEAD, Picture, Strip
+from gui.stamps import Brush, Ink, Picture, Stamp
+from gui.strip import LEAD, Strip
 from gui.structure import part_hue
 from gui.theme import blend, colour, rgb
 
@@ -22,6 +24,7 @@ class Waveform(Strip):
     """Scrolling outline; blue lines are beats, orange downbeats, ticks at the bottom onsets, flags sections."""
 
     needs = "scope"
+    HEAD = UNDER_SECONDS
 
     def __init__(self, model: Model, look: Look) -> None:
         super().__init__(
@@ -40,6 +43,7 @@ class Waveform(Strip):
         height = self._picture.height
         self._ground = np.full(height, self.ground(), np.uint32)
         self._ground[height // 2] = rgb(theme.line)
+        self._tick = Ink(theme.onset, 0.9)
         self._trace = rgb(theme.trace)
         self._loud = rgb(theme.bad)
         self._soft = rgb(blend(theme.trace, theme.panel, 0.35))
@@ -62,14 +66,15 @@ class Waveform(Strip):
             column[top : top + inner] = self._soft if bottom - top > 8 else column[top]
             column[bottom - inner : bottom] = self._soft if bottom - top > 8 else column[top]
 
+    def stamps(self) -> Sequence[Stamp]:
+        return self.beat_lines(), Stamp(self.model.onsets, self._onset)
+
+    def _onset(self, brush: Brush, column: int, row: Sequence[float]) -> None:
+        thin, height = self.thin(), self._picture.height
+        high = int(3 * thin + 0.22 * height * min(1.0, row[1]))
+        brush.fill(column - thin, 2 * thin, height - high, high, self._tick)
+
     def overlay(self, painter: QPainter, area: QRectF) -> None:
-        theme, model = self.theme, self.model
-        self.beat_lines(painter, area)
-        hue = colour(theme.onset, 0.9)
-        tall = 0.22 * area.height()
-        for x, strength in self.marks(model.onsets, area):
-            high = int(3 + tall * min(1.0, strength))
-            painter.fillRect(int(x) - 1, int(area.bottom()) - high, 2, high, hue)
         self._sections(painter, area)
 
     def _sections(self, painter: QPainter, area: QRectF) -> None:
@@ -91,11 +96,13 @@ class Waveform(Strip):
             painter.setPen(QColor(theme.ground))
             painter.drawText(box, Qt.AlignmentFlag.AlignCenter, section.label)
 
-    def scale(self, painter: QPainter, area: QRectF) -> None:
+    def heading(self, painter: QPainter, area: QRectF) -> None:
         step = 1 if area.width() / self.look.choices.span > 90 else 2 if self.look.choices.span <= 12 else 4
         for back in range(step, int(self.look.choices.span), step):
             x = area.right() - (back + LEAD) / self.look.choices.span * area.width()
             painter.drawText(QRectF(x - 30, 1, 60, 16), Qt.AlignmentFlag.AlignCenter, f"−{back} s")
+
+    def scale(self, painter: QPainter, area: QRectF) -> None:
         for value in (1.0, 0.0, -1.0):
             self.label(
                 painter, area, area.center().y() - value * area.height() / 2, f"{value:+.0f}" if value else "0"
