@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QDockWidget, QLabel, QMainWindow, QWidget
 
 from gui.harmony import Harmony
 from gui.lanes import Drums, Pitch, Voice
+from gui.library import Library
 from gui.look import Look
 from gui.meters import Loudness, Spectrum, Tags
 from gui.model import Model
@@ -46,6 +47,7 @@ RIGHT = (
     ("tempo", "Tempo and confidence", TempoHistory, 3),
     ("loudness", "Loudness", Loudness, 3),
     ("tags", "Tags", Tags, 4),
+    ("library", "Library", Library, 3),
 )
 
 
