@@ -1,0 +1,1 @@
+"""Beats from the activations of a published tracker that is hosted as a bundle."""
