@@ -9,6 +9,7 @@ usage: python scripts/catalogue.py [--check | --measure]
 from __future__ import annotations
 
 import json
+import re
 import sys
 import tomllib
 from pathlib import Path
@@ -21,12 +22,13 @@ from realtime.hosting.plugin import Descriptor
 from realtime.store import entries
 
 ROOT = Path(__file__).resolve().parent.parent
+RECIPES = ROOT / "docs" / "bundles.md"
 DATA, PAGE = ROOT / "docs" / "catalogue.toml", ROOT / "docs" / "catalogue.md"
 FIGURES = ROOT / "docs" / "catalogue.figures.json"
 STATES = {
     "hosted": "hosted",
     "partly": "in part",
-    "bundle": "as a bundle from your own ONNX file; none is shipped or tested",
+    "bundle": "as a bundle from your own ONNX file",
     "missing": "no",
 }
 HEAD = """# Catalogue
@@ -98,6 +100,8 @@ def _row(row: dict[str, Any], measured: dict[str, Any]) -> str:
     plugins = [_descriptor(p) for p in row.get("plugins", [])]
     names = ", ".join(f"`{d.identifier}`" for d in plugins)
     hosted = STATES[row["state"]] + (f": {names}" if names else "")
+    if "recipe" in row:
+        hosted += f", [recipe](bundles.md#{row['recipe']})"
     kind = ", ".join(d.kind for d in plugins) or row["kind"]
     latency = ", ".join(f"{d.latency * 1e3:.0f} ms" for d in plugins) or "–"
     cost = ", ".join(_cost(p, measured) for p in row.get("plugins", [])) or "–"
@@ -120,6 +124,12 @@ def _descriptor(plugin: str) -> Descriptor:
     return registry.find(plugin).descriptor
 
 
+def anchors() -> set[str]:
+    """Headings of the page of recipes, as links to them are written."""
+    heads = re.findall(r"^## (.*)$", RECIPES.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", head).strip().lower().replace(" ", "-") for head in heads}
+
+
 def faults() -> list[str]:
     """What the data says that is not so."""
     found, store = [], entries.shipped()
@@ -133,7 +143,11 @@ def faults() -> list[str]:
             found.append(f"{name}: does not say what is missing")
         if state == "hosted" and row.get("missing"):
             found.append(f"{name}: hosted, and yet something is missing")
-        if row.get("plugins") and not row.get("tests"):
+        if state == "bundle" and "recipe" not in row:
+            found.append(f"{name}: a bundle without a recipe")
+        if "recipe" in row and row["recipe"] not in anchors():
+            found.append(f"{name}: {RECIPES.name} has no heading '{row['recipe']}'")
+        if (row.get("plugins") or "recipe" in row) and not row.get("tests"):
             found.append(f"{name}: no test is named")
         found += [f"{name}: no file {t}" for t in row.get("tests", []) if not (ROOT / t).is_file()]
         if "model" in row and row["model"] not in store:
