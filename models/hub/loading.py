@@ -28,7 +28,7 @@ def packages() -> tuple[Any, Any]:
 
 
 def place(model: str, store: Store | None = None) -> str:
-    """What ``from_pretrained`` is to be given.
+    """What ``from_pretrained`` is to be given: a folder with ``config.json`` and weights as safetensors.
 
     Parameters
     ----------
@@ -37,23 +37,40 @@ def place(model: str, store: Store | None = None) -> str:
 
     Raises
     ------
+    NotFetched
+        It is known, but not here.
     UserError
-        Neither; or the folder has weights only as a pickle.
+        It is not known, or has weights only as a pickle.
     """
-    folder = Path(model).expanduser()
-    if not folder.is_dir():
-        models = store or Store()
-        if model in models.entries:
-            folder = models.use(model)
-        elif "/" in model and not model.startswith((".", "/", "~")) and model.count("/") == 1:
-            return model
-        else:
-            raise UserError(f"model '{model}': no folder, no entry of 'sidechain models', and no OWNER/NAME")
+    folder = found(model, store)
     if not (folder / "config.json").is_file():
         raise UserError(f"model '{model}': {folder} has no config.json")
     if not any(folder.glob("*.safetensors")):
-        raise UserError(f"model '{model}': {folder} has no .safetensors file; pickled weights are not read")
+        raise UserError(
+            f"model '{model}': {folder} has no .safetensors file; pickled weights are not read, but can be made "
+            f"safetensors once: python -m models.hub.convert {model} NEW-FOLDER"
+        )
     return str(folder)
+
+
+def found(model: str, store: Store | None = None) -> Path:
+    """The folder of a model, whatever is in it. Raises as :func:`place` does."""
+    folder = Path(model).expanduser()
+    if folder.is_dir():
+        return folder
+    models = store or Store()
+    if model in models.entries:
+        return models.use(model)
+    if model.startswith((".", "/", "~")) or model.count("/") != 1:
+        raise UserError(f"model '{model}': no folder, no entry of 'sidechain models', and no OWNER/NAME")
+    try:
+        hub = importlib.import_module("huggingface_hub")
+    except ImportError as e:
+        raise NotFetched(f"model '{model}' needs the hub's package ({e}): {EXTRA}") from e
+    try:
+        return Path(hub.snapshot_download(model, local_files_only=True))
+    except Exception as e:  # of several kinds, by version
+        raise NotFetched(f"model '{model}' is not in the hub's cache; get it by: hf download {model}") from e
 
 
 def pretrained(kind: Any, model: str, **options: Any) -> Any:
@@ -61,8 +78,6 @@ def pretrained(kind: Any, model: str, **options: Any) -> Any:
 
     Raises
     ------
-    NotFetched
-        ``OWNER/NAME`` is not in the cache.
     UserError
         It is not such a model.
     """
@@ -70,8 +85,6 @@ def pretrained(kind: Any, model: str, **options: Any) -> Any:
         return kind.from_pretrained(model, local_files_only=True, trust_remote_code=False, **options)
     except Exception as e:  # transformers raises what it likes
         said = str(e).strip().splitlines()[0] if str(e).strip() else type(e).__name__
-        if not Path(model).is_dir() and isinstance(e, OSError):
-            raise NotFetched(f"model '{model}' is not in the hub's cache; get it by: hf download {model}") from e
         raise UserError(f"model '{model}': {kind.__name__} cannot read it ({said[:300]})") from e
 
 

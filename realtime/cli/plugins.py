@@ -1,4 +1,4 @@
-"""List the plugins: what each one tells, its kind and lane, latency, parameters and licence.
+"""List the plugins: what each one tells, its kind and lane, latency, parameters, licence and weights.
 
 examples:
   sidechain plugins                   all of them, one line each
@@ -22,6 +22,8 @@ from realtime.hosting import registry
 from realtime.hosting.plugin import AudioInput, Descriptor, Output, Parameter
 from realtime.hosting.registry import Entry
 from realtime.hosting.spectral import LogMelSpec
+from realtime.store.store import Store
+from realtime.store.weights import weights
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -43,7 +45,8 @@ def run(args: argparse.Namespace) -> int:
     entries = [_entry(name) for name in args.plugin] if args.plugin else list(registry.discover().values())
     if args.json:
         hosts = _hosted if args.plugin else _nothing
-        print_json([describe(e) | hosts(e) for e in entries])
+        store = Store()
+        print_json([describe(e) | _weights(e, store) | hosts(e) for e in entries])
     elif args.plugin:
         for entry in entries:
             _print_one(entry)
@@ -91,6 +94,11 @@ def describe(entry: Entry) -> dict[str, Any]:
     }
 
 
+def _weights(entry: Entry, store: Store) -> dict[str, str]:
+    d = entry.descriptor
+    return {"weights": weights(d, store)} if d is not None else {}
+
+
 def _input(d: Descriptor) -> dict[str, Any]:
     spec = d.input
     if isinstance(spec, AudioInput):
@@ -133,15 +141,18 @@ def _output(o: Output) -> dict[str, Any]:
 
 
 def _print_all(entries: list[Entry]) -> None:
-    rows = []
+    rows, store = [], Store()
     for e in sorted(entries, key=lambda e: e.identifier):
         d = e.descriptor
         if d is not None:
             outputs = " ".join(o.identifier for o in d.outputs)
             rows.append(
-                (d.identifier, d.name, d.kind, d.lane, f"{d.latency * 1e3:.0f} ms", outputs, d.license, e.origin)
+                (
+                    *(d.identifier, d.name, d.kind, d.lane, f"{d.latency * 1e3:.0f} ms", outputs),
+                    *(d.license, weights(d, store), e.origin),
+                )
             )
-    print_table(("identifier", "name", "kind", "lane", "latency", "outputs", "licence", "from"), rows)
+    print_table(("identifier", "name", "kind", "lane", "latency", "outputs", "licence", "weights", "from"), rows)
     for e in entries:
         if e.error:
             notice(f"plugin '{e.identifier}' from {e.origin} cannot be loaded: {e.error}")
@@ -154,6 +165,8 @@ def _print_one(entry: Entry) -> None:
     print(f"  {d.description}")
     given = ", ".join(f"{k} {v}" for k, v in _input(d).items())
     print(f"  kind {d.kind}, lane {d.lane}, latency {d.latency * 1e3:.1f} ms; is given: {given}")
+    if needed := weights(d, Store()):
+        print(f"  weights {needed}")
     if d.sources:
         print(f"  {'called on' if d.kind == 'event' else 'reads'}: {', '.join(d.sources)}")
     print_table(

@@ -14,6 +14,7 @@ from models.hub.loading import vectors
 from realtime.engine import Engine
 from realtime.errors import NotFetched, UserError
 from realtime.hosting.plugin import Context
+from realtime.outputs.osc_in import command
 from realtime.preset import PluginSettings, Preset
 from tests.fixtures.sources import ArraySource
 from tests.models.hub import tiny
@@ -122,9 +123,12 @@ def test_silence_has_no_label(folder: Path) -> None:
     assert found["embedding"] == []
 
 
-def test_the_host_runs_it_and_its_prompts_come_by_a_command(folder: Path) -> None:
-    settings = PluginSettings.model_validate({"model": str(folder), "prompts": ["one", "two"]})
+def test_the_host_runs_it_and_its_prompts_come_by_osc(folder: Path) -> None:
+    settings = PluginSettings.model_validate({"model": str(folder), "prompts": ["three"]})
     engine = Engine(Preset(plugins={"hub-clap": settings}), ArraySource(sound(5.0), RATE, [480]))
+    sent = command("/param/hub-clap/prompts", ("one\ntwo",))
+    assert sent is not None
+    engine.call(sent.method, sent.params)
     engine.run_offline()
     value = engine.bus.value("hub-clap.top")
     assert value is not None

@@ -19,6 +19,7 @@ from realtime.hosting.plugin import Context, Feature
 from realtime.preset import PluginSettings, Preset
 from tests.fixtures.sources import ArraySource
 from tests.models.hub import tiny
+from tests.models.whisper.talk import spoken
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 KIT = ("Kick Drum", "Overheads", "Snare", "Toms")
@@ -94,6 +95,26 @@ def test_a_voice_is_classed_when_it_has_begun(tmp_path: Path) -> None:
     assert found["tags"].label.startswith(f"{found['class'].label} {found['class'].value:.2f}, ")
     assert {f.time for f in found.values()} == {5.0}
     assert asked(prepared(HubSpeech(), folder, threshold=1.0), 5.0) == []
+
+
+def test_in_the_host_it_is_asked_once_for_each_stretch_of_voice(tmp_path: Path) -> None:
+    settings = {
+        "model": str(tiny.speech(tmp_path, "Hubert", "SequenceClassification", ("a", "b"))),
+        "threshold": 0,
+    }
+    preset = Preset(
+        plugins={
+            "voice": PluginSettings.model_validate({"hold_ms": 1000}),
+            "hub-speech": PluginSettings.model_validate(settings),
+        }
+    )
+    engine = Engine(preset, ArraySource(spoken(11.0, (1.5, 3.5), (6.0, 7.5)), 24_000, [480]))
+    reader = engine.bus.reader()
+    engine.run_offline()
+    events = reader.poll()
+    starts = [e.time for e in events if e.name == "voice.active" and e.value == 1.0]
+    assert len(starts) == 2
+    assert [e.time for e in events if e.name == "hub-speech.class"] == pytest.approx(starts)
 
 
 def test_the_embedding_of_an_utterance_names_its_speaker(voices: Path) -> None:

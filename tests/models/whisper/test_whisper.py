@@ -27,7 +27,7 @@ from realtime.hosting.plugin import Context, Feature
 from realtime.preset import PluginSettings, Preset
 from tests.fixtures.sources import ArraySource
 from tests.models.whisper import tiny
-from tests.models.whisper.test_gate import spoken
+from tests.models.whisper.talk import spoken
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 FILES = ("model.bin", "config.json", "tokenizer.json")
