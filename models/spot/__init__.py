@@ -1,0 +1,1 @@
+"""Spotting of recorded examples: words, claps, whistles, any sound of one's own."""
