@@ -10,6 +10,8 @@ from __future__ import annotations
 import math
 import pickletools
 import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +41,26 @@ _MAKE: dict[str, Any] = {
 _MARK = object()
 
 
+@dataclass(slots=True)
+class Opaque:
+    """Something that the pickle would have made of a foreign class: its name alone, nothing is made."""
+
+    name: str
+
+
 class _Name(str):
     """A global that the pickle names; never looked up."""
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path, foreign: Sequence[str] = ()) -> dict[str, Any]:
     """What the checkpoint says: dictionaries, lists, numbers, texts and tensors as arrays.
+
+    Parameters
+    ----------
+    path : Path
+    foreign : sequence of str
+        Beginnings of the names of classes whose objects are taken as :class:`Opaque`; others are refused. Nothing
+        of either is imported or called.
 
     Raises
     ------
@@ -61,7 +77,7 @@ def read(path: Path) -> dict[str, Any]:
             if len(names) != 1 or archive.getinfo(names[0]).file_size > MOST_PICKLE:
                 raise UserError(f"{path}: not a torch checkpoint; fetch it again")
             root = names[0].removesuffix("data.pkl")
-            found = _Walk(path, archive, root).run(archive.read(names[0]))
+            found = _Walk(path, archive, root, tuple(foreign)).run(archive.read(names[0]))
         except UserError:
             raise
         except Exception as e:  # whatever a damaged pickle makes of the walk below
@@ -74,8 +90,8 @@ def read(path: Path) -> dict[str, Any]:
 class _Walk:
     """The stack machine of a pickle, less everything that acts."""
 
-    def __init__(self, path: Path, archive: zipfile.ZipFile, root: str) -> None:
-        self._path, self._archive, self._root = path, archive, root
+    def __init__(self, path: Path, archive: zipfile.ZipFile, root: str, foreign: tuple[str, ...]) -> None:
+        self._path, self._archive, self._root, self._foreign = path, archive, root, foreign
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
 
@@ -117,11 +133,11 @@ class _Walk:
             self._put(self._marked())
         elif name == "BINPERSID":
             stack.append(self._storage(stack.pop()))
-        elif name == "REDUCE":
+        elif name in ("REDUCE", "NEWOBJ"):
             arguments = stack.pop()
             stack.append(self._made(stack.pop(), arguments))
         elif name == "BUILD":
-            stack.pop()  # attributes of a dictionary, such as its version
+            stack.pop()  # attributes, such as the version of a dictionary of weights
         else:
             raise UserError(f"{self._path}: its pickle does more than name tensors ({name}); not read")
 
@@ -158,6 +174,8 @@ class _Walk:
             return self._tensor(*arguments[:4])
         if what == "torch._utils _rebuild_parameter":
             return arguments[0]
+        if isinstance(what, _Name) and what.startswith(self._foreign):
+            return Opaque(str(what))
         raise UserError(f"{self._path}: its pickle calls '{what}'; only tensors are read")
 
     def _tensor(self, values: Any, offset: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> Any:

@@ -106,7 +106,7 @@ def test_without_weights_it_says_how_to_get_them(tmp_path: Path, monkeypatch: py
 
 
 def test_it_keeps_to_the_contract(little: Path) -> None:
-    report = check_plugin(Crepe, seconds=2.0)
+    report = check_plugin(Crepe, seconds=1.0)
     assert report.ok, report.failures
 
 

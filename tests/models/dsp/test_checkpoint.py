@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 
-from models.dsp.checkpoint import read
+from models.dsp.checkpoint import Opaque, read
 from realtime.errors import UserError
 
 
@@ -71,6 +71,21 @@ def test_nothing_is_run(tmp_path: Path, protocol: int) -> None:
     bad = archive(tmp_path / "a.pth", pickle.dumps({"x": Bad(trace)}, protocol))
     with pytest.raises(UserError):
         read(bad)
+    assert not trace.exists()
+
+
+def test_objects_of_named_foreign_classes_are_left_as_they_are(tmp_path: Path) -> None:
+    saved = {"settings": UserError("a"), "x": torch.ones(2)}
+    torch.save(saved, tmp_path / "a.pth")
+    with pytest.raises(UserError, match=r"calls 'realtime\.errors UserError'"):
+        read(tmp_path / "a.pth")
+    found = read(tmp_path / "a.pth", foreign=["realtime.errors "])
+    assert found["settings"] == Opaque("realtime.errors UserError")
+    assert found["x"].tolist() == [1, 1]
+    trace = tmp_path / "trace"
+    bad = archive(tmp_path / "b.pth", pickle.dumps({"x": Bad(trace)}, 2))
+    with pytest.raises(UserError):
+        read(bad, foreign=["omegaconf."])
     assert not trace.exists()
 
 
