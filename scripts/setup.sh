@@ -21,7 +21,7 @@ case $profile in
                   libegl1 libgl1 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1
                   libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0
                   libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1)
-        target=".[dev,gui,cluster,hub,link]" ;;
+        target=".[dev,gui,cluster,hub,demucs,link]" ;;
   *)    say "unknown profile '$profile' (run, gui, test)" >&2; exit 2 ;;
 esac
 

@@ -38,7 +38,9 @@ class Endpoint(JobPlugin):
             Parameter("timeout", "Time-out", "s", 1.0, 300.0, 60.0),
             Parameter("words", "Longest answer", "", 50, 2000, 400, description="tokens"),
             Parameter(
-                "audio", "Send sound", "", 0, 1, 0, ("off", "on"), description="models that take input_audio"
+                *("audio", "Send sound", "", 0, 1, 0, ("off", "on")),
+                live=False,
+                description="to models that take input_audio",
             ),
             Parameter("seconds", "Length", "s", 1.0, LONGEST, 10.0, description="of the sound that is sent"),
             Parameter(

@@ -111,7 +111,7 @@ class Bark(_Base):
         super().__init__(torch, transformers, where, transformers.BarkModel)
         settings = self._model.generation_config
         self.rate = int(settings.sample_rate)
-        self._most = int(dict(settings.semantic_config)["max_input_semantic_length"])
+        self._most = int(dict(settings.semantic_config).get("max_input_semantic_length", 256))
 
     def speak(self, text: str, speed: float, criteria: Any) -> Array:
         # as its own processor does it
@@ -156,7 +156,7 @@ def load(torch: Any, transformers: Any, model: str, speaker: int, vocoder: str, 
 
 def _need_phonemizer(where: str) -> None:
     try:
-        import phonemizer  # type: ignore[import-not-found]  # noqa: F401
+        import phonemizer  # noqa: F401
     except ImportError as e:
         raise UserError(
             f"speech: {where} reads phonemes: pip install phonemizer (GPL-3.0) and espeak-ng; "

@@ -69,16 +69,17 @@ def bark(place: Path) -> None:
         hidden_size=8, codebook_dim=8, num_filters=4, num_lstm_layers=1, upsampling_ratios=[8, 5, 4, 2]
     )
     config = t.BarkConfig(
-        semantic_config=part,
-        coarse_acoustics_config=part,
-        fine_acoustics_config=part,
+        # vocabularies as published: the signs of the ways between them are built in
+        semantic_config=part | {"input_vocab_size": 129_600, "output_vocab_size": 10_048},
+        coarse_acoustics_config=part | {"input_vocab_size": 12_096, "output_vocab_size": 12_096},
+        fine_acoustics_config=part | {"input_vocab_size": 1056, "output_vocab_size": 1056},
         codec_config=codec.to_dict(),
     )
-    model = t.BarkModel(config)
-    model.generation_config = t.models.bark.generation_configuration_bark.BarkGenerationConfig(
-        semantic_config={"max_new_tokens": 6, "eos_token_id": 10_000}
-    )
-    model.save_pretrained(place)
+    t.BarkModel(config).save_pretrained(place)
+    # as the published file has it: transformers reads it, but cannot write it
+    steps = {"semantic_config": {"max_new_tokens": 6, "eos_token_id": 10_000}, "sample_rate": 24_000}
+    steps |= {"coarse_acoustics_config": {}, "fine_acoustics_config": {}, "codebook_size": 1024}
+    (place / "generation_config.json").write_text(json.dumps(steps))
     letters(place)
 
 
