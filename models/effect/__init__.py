@@ -1,0 +1,1 @@
+"""Sound effects as an insert, by the package pedalboard (an extra, GPL-3.0)."""
