@@ -7,7 +7,8 @@ starting again, moving files, or adding some costs only what is new. Bad files a
 examples:
   sidechain index ~/Music                        into the usual place, which similarity and fingerprint read
   sidechain index samples/ --out samples.index   an index of its own; [plugins.similarity] index = "samples.index"
-  sidechain index ~/Music --plugin hub-embed     vectors of another plugin; any output of kind vector
+  sidechain index ~/Music --plugin hub-embed --preset mine.toml     vectors of another plugin (any output of kind
+                                                 vector), with the parameters and the model of that preset
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from realtime import preset as presets
 from realtime.cli.common import notice, print_json
 from realtime.cli.progress import progress_bar
 from realtime.errors import NotFetched, UserError
@@ -33,6 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--out", "-o", type=Path, help="the index (default: $SIDECHAIN_LIBRARY, or your data folder)"
     )
     parser.add_argument("--plugin", default="tags", help="whose vectors (default: tags)")
+    parser.add_argument("--preset", "-p", help="preset with the plugin's parameters and texts (default: its own)")
     parser.add_argument("--output", default="embedding", help="which output of it (default: embedding)")
     parser.add_argument(
         "--every", type=float, default=2.0, help="seconds of sound a vector stands for (default: 2)"
@@ -51,7 +54,8 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--every {args.every:g}: seconds from 0.2 to 60")
     files = sound_files(args.folder)
     out = args.out or indexfile.default_path()
-    embedder = Embedder(args.plugin, args.output, args.every)
+    settings = presets.load(args.preset).plugins.get(args.plugin) if args.preset else None
+    embedder = Embedder(args.plugin, args.output, args.every, settings)
     embedder.prepare()
     builder = Builder(embedder, _chromaprint(args), args.cache or default_cache())
     try:

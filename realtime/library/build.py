@@ -119,9 +119,7 @@ class Builder:
 
     def __init__(self, embedder: Embedder, chromaprint: Chromaprint | None, cache: Path) -> None:
         self._embedder, self._chromaprint = embedder, chromaprint
-        d = embedder.descriptor
-        kind = f"{d.identifier}-{d.version}-{embedder.output}-{embedder.every:g}-{embedder.size}"
-        self._folder = cache / "".join(c if c.isalnum() or c in "-." else "_" for c in kind)
+        self._folder = cache / "".join(c if c.isalnum() or c in "-." else "_" for c in embedder.key)
 
     def build(self, files: list[Path], progress: Callable[[float, float], None]) -> tuple[Library, Report]:
         """Hear what has not been heard yet; `progress` is told seconds of sound done and in all.
@@ -164,7 +162,9 @@ class Builder:
 
     def _library(self, tracks: list[Track], heard: list[Heard]) -> Library:
         e, d = self._embedder, self._embedder.descriptor
-        vectors = [h.vectors for h in heard] or [np.zeros((0, e.size), np.float16)]
+        vectors = [h.vectors for h in heard if len(h.vectors)] or [np.zeros((0, e.size), np.float16)]
+        if len({v.shape[1] for v in vectors}) > 1:
+            raise UserError(f"plugin '{d.identifier}' gives vectors of different lengths; an index wants one")
         prints = [h.prints for h in heard] or [np.zeros(0, np.uint32)]
         return Library(
             *(d.identifier, e.output, d.version, e.every, tuple(tracks)),
@@ -208,8 +208,8 @@ class Builder:
                 vectors, prints = stored["vectors"], stored["prints"]
         except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
-        right = vectors.dtype == np.float16 and vectors.ndim == 2 and vectors.shape[1] == self._embedder.size
-        right = right and vectors.shape[1] <= MOST_SIZE and prints.dtype == np.uint32 and prints.ndim == 1
+        right = vectors.dtype == np.float16 and vectors.ndim == 2 and 1 <= vectors.shape[1] <= MOST_SIZE
+        right = right and prints.dtype == np.uint32 and prints.ndim == 1
         return Heard(vectors, prints) if right and np.isfinite(vectors).all() else None
 
     def _keep(self, digest: str, heard: Heard) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -67,6 +69,7 @@ class Means:
     """A tap of the bus that takes means of one vector output over equal stretches of time."""
 
     def __init__(self, name: str, size: int, every: float) -> None:
+        # A plugin may hold a model with more or fewer numbers than it declares: the first vector settles it
         self._name, self._size, self._every = name, size, every
         self._sums: list[F32] = []
 
@@ -75,7 +78,11 @@ class Means:
 
     def value(self, name: str, value: Value) -> None:
         """A value was replaced."""
-        if name != self._name or not isinstance(value.value, tuple) or len(value.value) != self._size:
+        if name != self._name or not isinstance(value.value, tuple):
+            return
+        if not self._sums:
+            self._size = len(value.value)
+        elif len(value.value) != self._size:
             return
         at = max(0, int((value.time - 1e-6) / self._every))
         while len(self._sums) <= at:
@@ -103,6 +110,12 @@ class Embedder:
     every : float
         Seconds of sound a vector stands for.
     settings : PluginSettings, optional
+        Parameters and texts, as in a preset.
+
+    Attributes
+    ----------
+    key : str
+        What else gives the same vectors has the same.
 
     Raises
     ------
@@ -124,6 +137,10 @@ class Embedder:
             raise UserError(f"plugin '{plugin}' is of kind {self.descriptor.kind}; an index wants frame or window")
         self.output, self.size, self.every = output, found.size, every
         self._key, self._settings = plugin, settings or PluginSettings()
+        given = json.dumps(self._settings.parameters, sort_keys=True, default=str).encode()
+        of_settings = hashlib.blake2b(given, digest_size=6).hexdigest()
+        d = self.descriptor
+        self.key = f"{d.identifier}-{d.version}-{output}-{every:g}-{of_settings}"
         self._plugin = _Kept(factory())
 
     def prepare(self) -> None:

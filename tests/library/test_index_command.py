@@ -23,19 +23,21 @@ from tests.library.sounds import RATE, folder_of, piece
 
 OWN = """
 import numpy as np
-from realtime.hosting.plugin import AudioInput, Descriptor, Feature, Output, Plugin
+from realtime.hosting.plugin import AudioInput, Descriptor, Feature, Output, Parameter, Plugin
 
 class Mine(Plugin):
     descriptor = Descriptor(
         identifier="mine", name="Mine", description="", maker="", license="MIT", version="1", lane="slow",
         input=AudioInput(16000, hop=8000, window=16000),
+        parameters=(Parameter("size", "Size", "", 1, 9, 3),),
         outputs=(Output("colour", "vector", minimum=-1, size=3), Output("loud", "value")),
     )
     def prepare(self, context):
         self.prepared = getattr(self, "prepared", 0) + 1
         assert self.prepared == 1
+        self.rest = (0.0,) * (int(context.parameters["size"]) - 1)
     def process(self, block, time):
-        colour = float(np.abs(block).mean()) + 1e-3, 0.0, 0.0
+        colour = float(np.abs(block).mean()) + 1e-3, *self.rest
         return [Feature("colour", time, colour), Feature("loud", time, 0.5)]
 """
 
@@ -130,6 +132,13 @@ def test_another_plugins_vectors(
         1.0,
         (9, 3),
     )
+    preset = tmp_path / "p.toml"
+    preset.write_text("[plugins.mine]\nsize = 5\n")
+    other = summary(
+        capsys, str(music), "--plugin", "mine", "--output", "colour", "--every", "1", "--preset", str(preset)
+    )
+    assert (other["known"], other["heard"]) == (0, 3)  # other settings, other vectors
+    assert indexfile.load(Path(other["index"])).vectors.shape == (9, 5)
     assert main(["index", str(music), "--plugin", "mine"]) == 2
     assert "no vector output 'embedding'; it has colour" in capsys.readouterr().err
 
