@@ -28,6 +28,7 @@ from realtime.library.prints import STEP, Chromaprint
 F32 = npt.NDArray[np.float32]
 PLACES = (12.345, 25.1)
 NOISES: tuple[float | None, ...] = (None, 10.0, 0.0)
+SPEEDS = (1.01, 1.03, 1.06)
 
 
 class Trial:
@@ -52,17 +53,20 @@ class Trial:
     def rows(self) -> list[dict[str, Any]]:
         """One row for each kind of query."""
         told = [self._row("known" if n is None else f"known, noise at {n:g} dB", self._known, n) for n in NOISES]
+        told += [self._row(f"known, {100 * s - 100:.0f} % faster", self._known, None, s) for s in SPEEDS]
         return [*told, self._row("not in the library", self._others, None)]
 
-    def _row(self, name: str, files: Sequence[Path], noise: float | None) -> dict[str, Any]:
+    def _row(self, name: str, files: Sequence[Path], noise: float | None, speed: float = 1.0) -> dict[str, Any]:
         right = wrong = count = 0
         scores, costs = [], []
         for k, path in enumerate(files):
             sound, rate = _read(path)
             for at in PLACES:
-                heard = sound[int(at * rate) : int((at + WINDOW) * rate)]
+                heard = sound[int(at * rate) : int((at + speed * WINDOW) * rate)]
+                if speed != 1.0 and len(heard):
+                    heard = faster(heard, speed)
                 loud = float(np.sqrt(np.mean(heard**2))) if len(heard) else 0.0
-                if len(heard) < int(WINDOW * rate) or loud < 1e-3:
+                if len(heard) < int(WINDOW * rate) - 2 or loud < 1e-3:
                     continue
                 if noise is not None:
                     hiss = self._rng.standard_normal(len(heard)).astype(np.float32)
@@ -85,6 +89,12 @@ class Trial:
             "least_score": float(low), "median_score": float(middle), "most_score": float(high),
             "cost_ms": 1000 * float(np.mean(costs)),
         }  # fmt: skip
+
+
+def faster(sound: F32, speed: float) -> F32:
+    """The same, played faster and higher (linear between samples)."""
+    at = np.arange(int(len(sound) / speed)) * speed
+    return np.interp(at, np.arange(len(sound)), sound).astype(np.float32)
 
 
 def _read(path: Path) -> tuple[F32, int]:
