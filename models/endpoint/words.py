@@ -38,6 +38,7 @@ def question(request: Mapping[str, str | float], results: Mapping[str, Latest], 
         ("Chord", label(results, "key.chord")),
         ("Section", label(results, "structure-bar.section", "structure.section")),
         ("Heard by classifiers", ", ".join(tags(results))),
+        ("Recognised recording", label(results, "fingerprint.track")),
     ):
         if value:
             lines.append(f"{name}: {value}")

@@ -14,11 +14,11 @@ SOURCES = (
     "structure-bar.section",
     "tags.*",
     "hub-tags.*",
-    "clap*.*",
+    "hub-clap.*",
     "genre*.*",
-    "hybrid*.*",
-    "mel-cnn*.*",
-    "similarity*.*",
+    "mel*cnn.*",
+    "similarity.*",
+    "fingerprint.*",
 )
 """Results that jobs read unless a preset says otherwise; what is not there is not missed."""
 
@@ -31,7 +31,10 @@ TEMPO = (20.0, 400.0)
 MOST_TAGS = 8
 _SURE = 0.5
 _LONGEST = 120
-_NOT_TAGS = ("embedding", "score", "confidence", "progress")
+_LABELS = ("tags", "top", "genre", "instrument")
+_NOT_TAGS = ("score", "confidence", "progress")
+_NO_CLASSIFIERS = ("key", "structure", "structure-bar", "similarity", "fingerprint")
+_MOST_NEAR = 10
 
 
 def fresh(results: Mapping[str, Latest]) -> dict[str, Latest]:
@@ -54,20 +57,24 @@ def tags(results: Mapping[str, Latest]) -> list[str]:
     values: list[tuple[float, str]] = []
     for name, r in fresh(results).items():
         plugin, _, output = name.partition(".")
-        if plugin in ("key", "structure", "structure-bar") or plugin.startswith("similarity"):
+        if plugin in _NO_CLASSIFIERS:
             continue
-        if r.label:
+        if r.label and output in _LABELS:
             labels += [_bare(part) for part in _line(r.label).split(",")]
         elif isinstance(r.value, float) and output not in _NOT_TAGS and _SURE <= r.value <= 1.0:
-            values.append((-r.value, output.replace("_", " ")))
-    known = dict.fromkeys(t for t in (*labels, *(word for _, word in sorted(values))) if t)
-    return list(known)[:MOST_TAGS]
+            values.append((-r.value, output.removeprefix("part_").replace("_", " ")))
+    known: dict[str, str] = {}
+    for tag in (*labels, *(word for _, word in sorted(values))):
+        known.setdefault(tag.lower(), tag)
+    known.pop("", None)
+    return list(known.values())[:MOST_TAGS]
 
 
 def neighbours(results: Mapping[str, Latest]) -> list[str]:
-    """What sounds alike, as a plugin ``similarity…`` says it; a line each."""
-    found = fresh(results)
-    return [_line(found[n].label) for n in sorted(found) if n.startswith("similarity") and found[n].label]
+    """Pieces that sound alike, as ``similarity`` says it: likeness, place and title."""
+    said = fresh(results).get("similarity.neighbours")
+    lines = [_line(text) for text in (said.label or "").splitlines()] if said is not None else []
+    return [text for text in lines if text][:_MOST_NEAR]
 
 
 def number(request: Mapping[str, str | float], name: str, lowest: float, highest: float) -> float | None:

@@ -36,7 +36,8 @@ class Server(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.asked: list[tuple[str, dict[str, str], dict[str, Any]]] = []
-        self.status, self.headers, self.content = 200, {}, completion(GOOD)
+        self.headers: dict[str, str] = {}
+        self.status, self.content = 200, completion(GOOD)
         self.hold = threading.Event()
         self.hold.set()
         self.gone = threading.Event()
@@ -103,8 +104,9 @@ def test_tags_and_summary_of_the_moment(server: Server, prepared: Callable[..., 
         {
             "tags.instrument": said("guitar"),
             "structure.section": said("build"),
-            "similarity.nearest": said("My Song (1:23), 0.91"),
-            "similarity.second": said("Other Song"),
+            "similarity.nearest": said("My Song"),
+            "fingerprint.track": said("My Song"),
+            "similarity.neighbours": said("0.91 1:23 My Song\n0.62 0:10 Other Song\n"),
         }
     )
     found = prepared("secret-key").run({"bpm": 127.96, "key": "A minor", "text": "which year?"}, BLOCK, 9.0, desk)
@@ -122,9 +124,10 @@ def test_tags_and_summary_of_the_moment(server: Server, prepared: Callable[..., 
         "Key: A minor",
         "Section: build",
         "Heard by classifiers: guitar",
+        "Recognised recording: My Song",
         "Nearest recordings in the user's own library:",
-        "- My Song (1:23), 0.91",
-        "- Other Song",
+        "- 0.91 1:23 My Song",
+        "- 0.62 0:10 Other Song",
         "The user asks: which year?",
     ]
     assert desk.said[0] == (0.0, "asking 127.0.0.1")

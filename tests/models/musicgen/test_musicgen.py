@@ -63,7 +63,14 @@ def plugin(folder: Path) -> MusicGen:
 
 def test_music_at_the_tempo_and_in_the_key_of_the_moment(plugin: MusicGen) -> None:
     desk = Desk({"tags.instrument": said("guitar")})
-    request = {"text": "bass", "bars": 1, "beats": 2, "bpm": 120.0, "key": "A minor", "seed": 7}
+    request: dict[str, str | float] = {
+        "text": "bass",
+        "bars": 1,
+        "beats": 2,
+        "bpm": 120.0,
+        "key": "A minor",
+        "seed": 7,
+    }
     found = plugin.run(request, NOTHING, 5.0, desk)
     assert found is not None
     told, music = found

@@ -13,10 +13,12 @@ HEARD = {
     "tags.instrument": said("guitar"),
     "tags.music": said(value=0.98),
     "tags.speech": said(value=0.1),
-    "tags.embedding": said(value=0.9),
+    "tags.confidence": said(value=0.9),
     "hub-tags.tags": said("Techno 0.83, Guitar 0.41"),
     "key.key": said("A minor"),
     "genre.top": said("polka", age=600.0),
+    "genre.sources": said("rules 0.2"),
+    "melcnn.part_bass": said(value=0.7),
     "similarity.nearest": said("some file.wav"),
 }
 
@@ -32,7 +34,7 @@ HEARD = {
     ],
 )
 def test_words(request_: dict[str, Any], expected: str) -> None:
-    heard = "guitar, Techno, Guitar, music"
+    heard = "guitar, Techno, music, bass"
     assert prompt(request_, HEARD, "loop") == expected.replace("HEARD", heard)
 
 

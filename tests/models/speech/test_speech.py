@@ -100,9 +100,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     return make
 
 
-def prepared(model: str | Path, voice: float = 0.0, **texts: str) -> Speech:
+def prepared(model: str | Path, *, voice: float = 0.0, vocoder: str = "", speaker: str = "") -> Speech:
     plugin, d = Speech(), Speech.descriptor
-    words = {t.identifier: t.default for t in d.texts} | {"model": str(model)} | texts
+    words = {"model": str(model), "vocoder": vocoder, "speaker": speaker}
     plugin.prepare(Context({p.identifier: p.default for p in d.parameters} | {"voice": voice}, texts=words))
     return plugin
 
@@ -122,8 +122,8 @@ def spoken(plugin: Speech, text: str = TEXT, seed: int = 1) -> np.ndarray:
 @pytest.mark.parametrize("kind", ["vits", "speecht5", "bark"])
 def test_each_kind_speaks(made: Callable[[str], Path], kind: str) -> None:
     place = made(kind)
-    more = {"vocoder": str(place / "vocoder"), "speaker": str(place / "voice.npy")} if kind == "speecht5" else {}
-    assert len(spoken(prepared(place, **more))) > 0.1 * RATE
+    vocoder, speaker = (str(place / "vocoder"), str(place / "voice.npy")) if kind == "speecht5" else ("", "")
+    assert len(spoken(prepared(place, vocoder=vocoder, speaker=speaker))) > 0.1 * RATE
 
 
 def test_vits_says_what_transformers_says(made: Callable[[str], Path]) -> None:
