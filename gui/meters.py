@@ -27,6 +27,7 @@ class Meter(QWidget):
     def __init__(self, model: Model, look: Look, title: str, tip: str) -> None:
         super().__init__()
         self.model, self.look = model, look
+        self._shown: tuple[object, ...] = ()
         self._frame = self.EVERY - self.PHASE
         self.setAccessibleName(title)
         self.setToolTip(tip)
@@ -37,7 +38,10 @@ class Meter(QWidget):
     def refresh(self) -> None:
         """Called once a frame while in sight."""
         self._frame += 1
-        if self._frame % self.EVERY == 0:
+        feed = self.model.feed
+        shown = (feed.snapshots, feed.connected)
+        if self._frame % self.EVERY == 0 and shown != self._shown:
+            self._shown = shown
             self.update()
 
     def show_values(self, painter: QPainter) -> None:

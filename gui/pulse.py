@@ -11,7 +11,7 @@ from PySide6.QtCore import QObject, Qt, QTimer
 FAST, SLOW = 16, 33
 """Milliseconds between two frames: 60 a second where drawing is quick, else 30."""
 
-QUICK = 0.007
+QUICK = 0.005
 """Seconds a frame may take (median) for the fast rhythm."""
 
 _KEPT = 512

@@ -48,6 +48,7 @@ class Strip(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setMinimumSize(160, 40)
         self._drawn: tuple[int, tuple[str, ...]] | None = None
+        self._shown: tuple[object, ...] = ()
         self._edge = 0
         self._take(Picture(1, 1, 0))
         self._stamps: Sequence[Stamp] = ()
@@ -148,7 +149,11 @@ class Strip(QWidget):
         picture.blank(picture.end, self._edge, self.lead())
         for stamp in self._stamps:
             stamp.apply(picture, first, self._edge, rate)
-        self.update()
+        feed = self.model.feed
+        shown = (self._edge, picture.end, feed.snapshots, feed.connected, id(picture))
+        if shown != self._shown:
+            self._shown = shown
+            self.update()
 
     def resizeEvent(self, event: QResizeEvent) -> None:
         """A new size needs a new picture."""

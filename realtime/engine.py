@@ -269,6 +269,7 @@ class Engine:
                 "stream_seconds": lane.now,
                 "load": lane.busy_seconds / seconds,
                 "late": lane.late,
+                "missed": lane.missed,
                 "repaired": lane.repaired,
                 "rate_ppm": self.clock.ppm if source.live else 0.0,
             },

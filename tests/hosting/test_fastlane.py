@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 
 import numpy as np
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.audio.clock import StreamClock
+from realtime.audio.source import Block
 from realtime.bus import Bus, Event, Value
 from realtime.hosting.fastlane import FastLane
 from realtime.hosting.plugin import (
@@ -188,3 +190,20 @@ def test_a_failing_plugin_leaves_the_others_alone() -> None:
     errors = [e for e in beside.events if e.name == "host.plugin_error"]
     assert errors
     assert "bad" in (errors[0].label or "")
+
+
+def test_blocks_done_too_late_are_counted_apart_from_slow_ones() -> None:
+    class Live(ArraySource):
+        def __init__(self, ages: list[float]) -> None:
+            super().__init__(np.zeros(480 * len(ages)), 48_000)
+            self.ages, self.live = iter(ages), True
+
+        def read(self, most: int) -> Block | None:
+            block = super().read(most)
+            return block and block._replace(host_time=time.monotonic() - next(self.ages))
+
+    lane = FastLane(Live([-60.0, 0.5, -60.0, 0.5]), [], {}, "", Bus(), StreamClock(ENGINE_RATE))
+    lane.open()
+    lane.run()
+    assert lane.blocks == 4
+    assert lane.missed == 2
