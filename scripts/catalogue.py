@@ -64,7 +64,8 @@ def page() -> str:
     )
     measured = figures()
     head = HEAD.format(counts=told, machine=measured["machine"])
-    return head + "".join(_row(r, measured["plugins"]) for r in rows)
+    known = descriptors()
+    return head + "".join(_row(r, known, measured["plugins"]) for r in rows)
 
 
 def figures() -> dict[str, Any]:
@@ -89,23 +90,24 @@ def measure() -> dict[str, Any]:
     return {"machine": machine_line(), "plugins": found}
 
 
-def _cost(plugin: str, measured: dict[str, Any]) -> str:
-    found = measured.get(plugin, {})
+def _cost(plugin: Descriptor, measured: dict[str, Any]) -> str:
+    found = measured.get(plugin.identifier, {})
     if "call_ms" not in found:
-        return "on demand" if _descriptor(plugin).kind == "job" else "not measured"
+        return "on demand" if plugin.kind == "job" else "not measured"
     return f"{found['call_ms']:.2g} ms, {100 * found['share']:.2g} %"
 
 
-def _row(row: dict[str, Any], measured: dict[str, Any]) -> str:
-    plugins = [_descriptor(p) for p in row.get("plugins", [])]
+def _row(row: dict[str, Any], known: dict[str, Descriptor], measured: dict[str, Any]) -> str:
+    plugins = [known[p] for p in row.get("plugins", [])]
     names = ", ".join(f"`{d.identifier}`" for d in plugins)
     hosted = STATES[row["state"]] + (f": {names}" if names else "")
     if "recipe" in row:
         hosted += f", [recipe](bundles.md#{row['recipe']})"
     kind = ", ".join(d.kind for d in plugins) or row["kind"]
     latency = ", ".join(f"{d.latency * 1e3:.0f} ms" for d in plugins) or "–"
-    cost = ", ".join(_cost(p, measured) for p in row.get("plugins", [])) or "–"
-    weights = row["weights"] + (f": `{row['model']}`" if "model" in row else "")
+    cost = ", ".join(_cost(p, measured) for p in plugins) or "–"
+    named = ", ".join(f"`{m}`" for m in models(row))
+    weights = row["weights"] + (f": {named}" if named else "")
     cells = (
         row["name"],
         row["does"],
@@ -120,8 +122,19 @@ def _row(row: dict[str, Any], measured: dict[str, Any]) -> str:
     return "| " + " | ".join(cells) + " |\n"
 
 
-def _descriptor(plugin: str) -> Descriptor:
-    return registry.find(plugin).descriptor
+def models(row: dict[str, Any]) -> list[str]:
+    """A row's entries in the model store: one, or a list."""
+    given = row.get("model", [])
+    return given if isinstance(given, list) else [given]
+
+
+def descriptors() -> dict[str, Descriptor]:
+    """Of all plugins that rows name; raises ``UserError`` for one that is not there."""
+    names = {p for row in systems() for p in row.get("plugins", [])}
+    found = registry.discover(names)
+    return {name: found[name].descriptor or registry.find(name).descriptor for name in names & found.keys()} | {
+        name: registry.find(name).descriptor for name in names - found.keys()
+    }
 
 
 def anchors() -> set[str]:
@@ -150,8 +163,7 @@ def faults() -> list[str]:
         if (row.get("plugins") or "recipe" in row) and not row.get("tests"):
             found.append(f"{name}: no test is named")
         found += [f"{name}: no file {t}" for t in row.get("tests", []) if not (ROOT / t).is_file()]
-        if "model" in row and row["model"] not in store:
-            found.append(f"{name}: no model '{row['model']}' in the store")
+        found += [f"{name}: no model '{m}' in the store" for m in models(row) if m not in store]
         if row["weights"] == "wheel" and "model" not in row:
             found.append(f"{name}: weights in a wheel, but no entry in the store")
     known = {p for row in systems() for p in row.get("plugins", [])}
