@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from models.hub.blank import blank
 from models.hub.classifier import RATE, Classifier
 from models.hub.convert import convert, main
 from models.hub.loading import place
@@ -85,3 +86,14 @@ def test_owner_and_name_are_found_in_the_hubs_cache(cached: Path) -> None:
     (cached / "model.safetensors").unlink()
     with pytest.raises(UserError, match="pickled weights are not read"):
         place("me/mine")
+
+
+def test_a_blank_model_is_one_that_is_hosted(tmp_path: Path) -> None:
+    tiny.packages()
+    folder = blank("wav2vec2", tmp_path / "new", {**tiny.CONV, **tiny.BODY, "num_labels": 3})
+    x = 0.1 * np.random.default_rng(0).standard_normal(RATE).astype(np.float32)
+    assert Classifier(str(folder)).scores(x).sum() == pytest.approx(1.0)
+    with pytest.raises(UserError, match="is not empty"):
+        blank("wav2vec2", folder)
+    with pytest.raises(UserError, match="unknown kind 'wav2vec'; one of ast, clap"):
+        blank("wav2vec", tmp_path / "other")

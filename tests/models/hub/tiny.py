@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from models.hub.blank import blank
 from tests.fixtures.programs import need_module
 
 CONV = {"conv_dim": (8, 8), "conv_kernel": (10, 8), "conv_stride": (20, 16), "num_feat_extract_layers": 2}
@@ -33,39 +34,22 @@ def speech(folder: Path, kind: str, head: str = "", labels: tuple[str, ...] = ()
 
 def whisper(folder: Path) -> Path:
     """Whisper without its language head; it hears 2 s at once."""
-    _, t = packages()
+    packages()
     small = {"d_model": 16, "encoder_layers": 1, "decoder_layers": 1, "encoder_ffn_dim": 16, "decoder_ffn_dim": 16}
     small |= {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "vocab_size": 40, "num_mel_bins": 16}
-    ends = {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 3}
-    config = t.WhisperConfig(max_source_positions=100, max_target_positions=16, **small, **ends)
-    t.WhisperModel(config).save_pretrained(folder)
-    t.WhisperFeatureExtractor(feature_size=16, chunk_length=2).save_pretrained(folder)
-    return folder
+    small |= {"pad_token_id": 0, "bos_token_id": 1, "eos_token_id": 2, "decoder_start_token_id": 3}
+    small |= {"max_source_positions": 100, "max_target_positions": 16}
+    return blank("whisper", folder, small, {"feature_size": 16, "chunk_length": 2})
 
 
 def clap(folder: Path, fused: bool = False) -> Path:
-    """CLAP with a byte-level tokenizer without merges, so that every text can be read."""
-    _, t = packages()
-    from tokenizers import Tokenizer, models, pre_tokenizers
-
-    marks = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    letters = {c: i for i, c in enumerate([*marks, *sorted(pre_tokenizers.ByteLevel.alphabet())])}
-    reader = Tokenizer(models.BPE(vocab=letters, merges=[], unk_token="<unk>"))
-    reader.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    named = {"bos_token": "<s>", "pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
-    t.PreTrainedTokenizerFast(tokenizer_object=reader, **named).save_pretrained(folder)
-    words = {"vocab_size": len(letters), "max_position_embeddings": 90, "projection_dim": 512, **BODY}
+    """CLAP with a tokenizer that reads every text; ten seconds make a hundred frames."""
+    packages()
+    words = {"vocab_size": 261, "max_position_embeddings": 90, "projection_dim": 512, **BODY}
     heard = {"num_mel_bins": 16, "window_size": 4, "spec_size": 64, "patch_size": 2, "patch_stride": [2, 2]}
     heard |= {"freq_ratio": 2, "hidden_size": 32, "patch_embeds_hidden_size": 16, "projection_dim": 512}
-    heard |= {
-        "depths": [1, 1],
-        "num_hidden_layers": 2,
-        "num_attention_heads": [2, 2],
-        "intermediate_size": 16,
-        "enable_fusion": fused,
-    }
-    config = t.ClapConfig(text_config=words, audio_config=heard, projection_dim=512)
-    t.ClapModel(config).save_pretrained(folder)
-    kind = "fusion" if fused else "rand_trunc"
-    t.ClapFeatureExtractor(feature_size=16, hop_length=4800, truncation=kind).save_pretrained(folder)
-    return folder
+    heard |= {"depths": [1, 1], "num_hidden_layers": 2, "num_attention_heads": [2, 2], "intermediate_size": 16}
+    heard["enable_fusion"] = fused
+    config = {"text_config": words, "audio_config": heard, "projection_dim": 512}
+    front = {"feature_size": 16, "hop_length": 4800, "truncation": "fusion" if fused else "rand_trunc"}
+    return blank("clap", folder, config, front)
