@@ -43,7 +43,7 @@ class Fingerprint(Plugin):
         latency=WINDOW / 2,
         parameters=(
             Parameter(
-                "least", "Least score", "", 0.1, 1.0, 0.4, description="1: every bit agrees, 0: half of them"
+                "least", "Least score", "", 0.1, 1.0, 0.45, description="1: every bit agrees, 0: half of them"
             ),
             Parameter("hold", "Hold", "s", 0.0, 60.0, 6.0, description="how long a track is told after its match"),
         ),

@@ -156,6 +156,8 @@ class Builder:
                 report.bad.append(str(e))
             except OSError as e:
                 report.bad.append(f"{path}: cannot be read ({e.strerror})")
+            except Exception as e:  # one odd file, or anybody's plugin, does not end a night's work
+                report.bad.append(f"{path}: {e.__class__.__name__}: {e}"[:500])
             done += seconds
             progress(done, total)
         return self._library(tracks, heard), report

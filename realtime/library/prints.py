@@ -54,10 +54,13 @@ class Chromaprint:
         Returns
         -------
         ndarray of uint32, shape (m,)
-            Empty for less than about 3 s of sound.
+            Empty for less than about 3 s of sound, and for sample rates that it does not take.
         """
         maker = self._module.Fingerprinter()
-        maker.start(rate, channels)
+        try:
+            maker.start(rate, channels)
+        except self._module.FingerprintError:  # below about 1 kHz
+            return np.zeros(0, np.uint32)
         for piece in pieces:
             scaled = np.clip(np.nan_to_num(piece), -1, 1) * np.float32(32767)
             maker.feed(scaled.astype(np.int16).tobytes())

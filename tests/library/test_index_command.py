@@ -205,3 +205,23 @@ def test_what_is_indexed_is_what_is_heard_live(tmp_path: Path) -> None:
     fresh = Embedder("tags")
     fresh.prepare()
     assert np.array_equal(after, fresh.vectors(music / "1.flac"))
+
+
+def test_an_odd_file_does_not_end_the_work(
+    tmp_path: Path, cache: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    music = folder_of(tmp_path / "music", 2, 3.0)
+    soundfile.write(music / "slow.wav", np.zeros(4000, np.float32), 800)
+    real = Embedder.vectors
+
+    def vectors(self: Embedder, path: Path, progress: object = None) -> np.ndarray:
+        if path.name == "0.flac":
+            raise ZeroDivisionError("somebody's plugin")
+        return real(self, path)
+
+    monkeypatch.setattr(Embedder, "vectors", vectors)
+    capsys.readouterr()
+    assert main(["index", str(music), "--json", "-q"]) == 0
+    found = json.loads(capsys.readouterr().out)
+    assert [line for line in found["bad"] if "0.flac: ZeroDivisionError" in line]
+    assert found["tracks"] == 2
