@@ -1,9 +1,10 @@
 """Make docs/catalogue.md of docs/catalogue.toml, the plugins themselves, the model store and measured cost.
 
-usage: python scripts/catalogue.py [--check | --measure]
+usage: python scripts/catalogue.py [--check | --measure [PLUGIN …]]
   --check    only say whether the page is as it should be
   --measure  measure the cost of all plugins of the catalogue on this machine first, and keep it in
-             docs/catalogue.figures.json; those whose weights are not here have no figure
+             docs/catalogue.figures.json; those whose weights are not here have no figure. With names: only of
+             these, the other figures stay
 """
 
 from __future__ import annotations
@@ -76,16 +77,17 @@ def figures() -> dict[str, Any]:
     return found
 
 
-def measure() -> dict[str, Any]:
-    """The same, measured now."""
+def measure(names: list[str]) -> dict[str, Any]:
+    """The same, measured now; of the plugins named, or of all."""
     wanted: dict[str, dict[str, Any]] = {}
     for row in systems():
         for plugin in row.get("plugins", []):
             wanted[plugin] = wanted.get(plugin) or row.get("measure", {})
-    found = {}
-    for plugin, settings in wanted.items():
+    found: dict[str, Any] = {p: f for p, f in figures()["plugins"].items() if names and p in wanted}
+    for plugin in names or wanted:
         progress(plugin)
-        found[plugin] = {k: round(v, 5) if k != "not" else v for k, v in apart(plugin, settings).items()}
+        said = apart(plugin, wanted[plugin])
+        found[plugin] = {k: round(v, 5) if k != "not" else v for k, v in said.items()}
     progress("")
     return {"machine": machine_line(), "plugins": found}
 
@@ -173,10 +175,12 @@ def faults() -> list[str]:
 
 def main(arguments: list[str]) -> int:
     """Write or check the page; the exit status."""
-    unknown = set(arguments) - {"--check", "--measure"}
+    names = [a for a in arguments if not a.startswith("-")]
+    unknown = {a for a in arguments if a.startswith("-")} - {"--check", "--measure"}
+    unknown |= set(names) - {p for row in systems() for p in row.get("plugins", []) if "--measure" in arguments}
     wrong = [f"unknown argument '{a}'" for a in sorted(unknown)] or faults()
     if not wrong and "--measure" in arguments:
-        write_json(FIGURES, measure())
+        write_json(FIGURES, measure(names))
     if not wrong and "--check" not in arguments:
         PAGE.write_text(page(), encoding="utf-8")
         print(PAGE)
