@@ -184,7 +184,9 @@ class Commands:
 
     def _output_add(self, settings: dict[str, Any]) -> str:
         runner = self._engine.runner
-        checked = check_all([*runner.settings(), settings], "output.add")[-1]
+        name = settings.get("name")
+        others = [s for s in runner.settings() if s["name"] != name or name not in runner.unopened]
+        checked = check_all([*others, settings], "output.add")[-1]
         runner.add(create(checked, self._engine))
         return checked.name
 

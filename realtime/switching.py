@@ -165,6 +165,7 @@ def switch(engine: Engine, preset: Preset) -> None:
     runner = engine.runner
     engine.routing = routing
     runner.reroute(routing, preset.transport)
+    runner.unopened.clear()
     open_now = {str(s["name"]): s for s in runner.settings()}
     for name, as_it_is in open_now.items():
         new = wanted.get(name)
@@ -178,6 +179,7 @@ def switch(engine: Engine, preset: Preset) -> None:
             runner.add(create(settings, engine))
         except UserError as e:
             failed.append(str(e))
+            runner.keep(settings)
     if failed:
         raise UserError(f"preset '{preset.name}' is on, but {'; '.join(failed)}")
 

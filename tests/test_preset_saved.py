@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -262,3 +263,44 @@ def test_names_that_are_no_file_names_are_refused(name: str) -> None:
     engine = host(parse("[plugins.gain]\n", "x.toml"))
     with pytest.raises(UserError, match="letters, digits"):
         engine.call("preset.save", {"name": name})
+
+
+def test_an_output_that_cannot_be_opened_stays_in_the_preset() -> None:
+    engine = host(parse(PRESET, "show.toml"))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        more = f"[[outputs]]\nkind = 'osc-in'\nname = 'control'\nport = {port}\n"
+        wanted = {"settings": parse(PRESET + more, "show.toml").model_dump()}
+        try:
+            for _ in range(2):
+                with pytest.raises(UserError, match=r"control|port"):
+                    engine.call("preset.apply", wanted)
+                saved = parse(dumps(engine.current_preset()), "saved.toml")
+                assert {o["name"]: o.get("port") for o in saved.outputs} == {"stage": None, "control": port}
+                assert [o["name"] for o in engine.status()["outputs"]] == ["stage"]
+            taken.close()
+            engine.call("preset.apply", wanted)
+            assert [o["name"] for o in engine.status()["outputs"]] == ["stage", "control"]
+            assert [o["name"] for o in engine.current_preset().outputs] == ["stage", "control"]
+            engine.call("output.remove", {"name": "control"})
+            assert [o["name"] for o in engine.current_preset().outputs] == ["stage"]
+        finally:
+            ended(engine)
+
+
+def test_an_output_that_cannot_be_opened_can_be_replaced_or_forgotten() -> None:
+    engine = host(parse(PRESET, "show.toml"))
+    try:
+        wrong = PRESET + "[[outputs]]\nkind = 'osc'\nname = 'far'\nhost = 'no.such.host.invalid'\n"
+        for mend in (True, False):
+            with pytest.raises(UserError, match=r"no\.such\.host"):
+                engine.call("preset.apply", {"settings": parse(wrong, "show.toml").model_dump()})
+            if mend:
+                engine.call("output.add", {"settings": {"kind": "osc", "name": "far", "host": "127.0.0.1"}})
+                assert [o["name"] for o in engine.status()["outputs"]] == ["stage", "far"]
+            else:
+                engine.call("output.remove", {"name": "far"})
+            assert [o["name"] for o in engine.current_preset().outputs] == ["stage", "far"][: 1 + mend]
+    finally:
+        ended(engine)

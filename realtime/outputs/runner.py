@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from realtime.bus import Bus, Event, Reader, Value
 from realtime.errors import UserError
 from realtime.outputs.mapping import Routed, understands
-from realtime.outputs.output import GridPoint, Host, OutputPort
+from realtime.outputs.output import GridPoint, Host, OutputPort, OutputSettings
 from realtime.outputs.precise import FINE, ask_for_priority, sleep_until
 from realtime.outputs.scheduler import Cursor, FrameClock
 from realtime.outputs.slot import OutputSlot
@@ -100,6 +100,7 @@ class Runner:
         self._was_running = False
         self._finished = False
         self.priority = ""
+        self.unopened: dict[str, dict[str, Any]] = {}
 
     # ------------------------------------------------------------------ life
 
@@ -260,6 +261,7 @@ class Runner:
             port.close()
             raise
         self._order(lambda: self._slots.append(OutputSlot(port)))
+        self.unopened.pop(port.settings.name or port.settings.kind, None)
 
     def reroute(self, router: Router, settings: TransportSettings) -> None:
         """Use other routes, and another rule for the time before the clock is locked, from now on."""
@@ -272,7 +274,9 @@ class Runner:
         self._order(reroute)
 
     def remove(self, name: str) -> None:
-        """Stop and close an output."""
+        """Stop and close an output; or forget one that could not be opened."""
+        if self.unopened.pop(name, None) is not None:
+            return
 
         def remove() -> None:
             slot = self._find(name)
@@ -335,8 +339,13 @@ class Runner:
         self._order(panic)
 
     def settings(self) -> list[dict[str, Any]]:
-        """Settings of all outputs as they stand, as a preset has them."""
-        return [slot.settings() for slot in [*self._slots]]
+        """Settings of all outputs as they stand, as a preset has them; those that could not be opened, too."""
+        return [*(slot.settings() for slot in [*self._slots]), *self.unopened.values()]
+
+    def keep(self, settings: OutputSettings) -> None:
+        """Keep the settings of an output that could not be opened, so that a saved preset still has it."""
+        name = settings.name or settings.kind
+        self.unopened[name] = settings.model_dump(exclude_defaults=True) | {"kind": settings.kind, "name": name}
 
     def status(self) -> list[dict[str, Any]]:
         """What a person sees of each output, as plain data."""
