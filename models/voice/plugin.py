@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,8 @@ from models.voice.features import HOP, SAMPLE_RATE, WINDOW, Features
 from realtime.hosting.plugin import Array, AudioInput, Context, Descriptor, Feature, Output, Parameter, Plugin
 
 WEIGHTS = Path(__file__).with_name("voice.onnx")
-_ODDS = 2 / 3  # of the network's answer: it was trained to hurry, and its 0.6 is the best place to switch
+_ODDS = math.log(2 / 3)  # on the network's answer: it was trained to hurry, its 0.6 is the best place to switch
+_NEWEST = 0.5  # share of the newest answer: half as many false alarms on music for 6 ms more at an onset
 _LEAST = 1e-8  # mean square of the window below which nothing speaks (-80 dBFS)
 
 
@@ -43,6 +45,7 @@ class Voice(Plugin):
 
     _active: bool
     _below: int
+    _logit: float
 
     def prepare(self, context: Context) -> None:
         """Load the network; raises ``UserError`` if it is missing."""
@@ -56,8 +59,10 @@ class Voice(Plugin):
 
     def process(self, block: Array, time: float) -> list[Feature]:
         """One hop of 10 ms."""
-        answer = float(self._network.step(self._features.frame(block))[0][0])
-        probability = answer * _ODDS / (1 + answer * (_ODDS - 1))
+        answer = min(max(float(self._network.step(self._features.frame(block))[0][0]), 1e-6), 1 - 1e-6)
+        logit = math.log(answer / (1 - answer)) + _ODDS
+        self._logit += _NEWEST * (logit - self._logit)
+        probability = 1 / (1 + math.exp(-self._logit))
         if float(np.dot(block, block)) < _LEAST * WINDOW:
             probability = 0.0
         found = [Feature("probability", time, probability)]
@@ -78,3 +83,4 @@ class Voice(Plugin):
     def reset(self) -> None:
         self._network.reset()
         self._active, self._below = False, 0
+        self._logit = _ODDS
