@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -155,10 +156,8 @@ def load(torch: Any, transformers: Any, model: str, speaker: int, vocoder: str, 
 
 
 def _need_phonemizer(where: str) -> None:
-    try:
-        import phonemizer  # noqa: F401
-    except ImportError as e:
+    if find_spec("phonemizer") is None:
         raise UserError(
             f"speech: {where} reads phonemes: pip install phonemizer (GPL-3.0) and espeak-ng; "
             "models of MMS-TTS read letters and need neither"
-        ) from e
+        )

@@ -17,9 +17,10 @@ from tests.fixtures.jobs import Desk
 from tests.fixtures.programs import need_module
 from tests.fixtures.tinymodels import letters
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.timeout(300),  # on a busy machine the import of transformers alone takes a minute
+]
 PREFIX = "clotho > caption:"
 
 

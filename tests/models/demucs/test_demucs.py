@@ -18,9 +18,10 @@ from realtime.hosting.plugin import Context
 from tests.fixtures.jobs import Desk
 from tests.fixtures.programs import need_module
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.timeout(300),  # on a busy machine the import of torch alone takes a minute
+]
 STEMS = ["drums", "bass", "other", "vocals"]
 SIZE = {
     "channels": 8,

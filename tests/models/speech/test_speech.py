@@ -18,9 +18,10 @@ from tests.fixtures.jobs import Desk
 from tests.fixtures.programs import need_module
 from tests.fixtures.tinymodels import letters
 
-pytestmark = pytest.mark.filterwarnings(
-    "ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"
-)
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
+    pytest.mark.timeout(300),  # on a busy machine the import of transformers alone takes a minute
+]
 NOTHING = np.zeros(160, np.float32)
 TEXT = "Hello you. And you!"
 
@@ -92,9 +93,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
 
     def make(kind: str) -> Path:
         if kind not in done:
-            done[kind] = tmp_path_factory.mktemp(kind)
+            place = tmp_path_factory.mktemp(kind)
             torch.manual_seed(0)
-            {"vits": vits, "speecht5": speecht5, "bark": bark}[kind](done[kind])
+            {"vits": vits, "speecht5": speecht5, "bark": bark}[kind](place)
+            done[kind] = place
         return done[kind]
 
     return make
