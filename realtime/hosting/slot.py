@@ -217,7 +217,7 @@ class Slot:
             "cost_p50_ms": 1000 * p50,
             "cost_p99_ms": 1000 * p99,
             "cost_max_ms": 1000 * worst,
-            "load": p50 / self.hop_seconds,
+            "load": self.load,
             "calls": self.cost.calls,
             "errors": self.errors,
             "overruns": self.overruns,
@@ -225,6 +225,11 @@ class Slot:
             "parameters": dict(self.parameters),
             "texts": dict(self.texts),
         }
+
+    @property
+    def load(self) -> float:
+        """Share of a core that it takes."""
+        return self.cost.percentiles()[0] / self.hop_seconds
 
     @property
     def latency(self) -> float:

@@ -162,3 +162,19 @@ class Board:
         for field in FIELDS:
             if field not in ("duty", "cancel", "drops", "gaps", "errors", "calls"):
                 self[field] = 0.0
+
+
+class WorkerCost:
+    """What the calls take, as the worker measures it; the shape of :class:`~realtime.hosting.slot.Cost`."""
+
+    def __init__(self, board: Board) -> None:
+        self._board = board
+
+    @property
+    def calls(self) -> int:
+        """How many there were."""
+        return int(self._board["calls"])
+
+    def percentiles(self) -> tuple[float, float, float]:
+        """p50, p99 and maximum of the recent calls, seconds."""
+        return self._board["cost"], self._board["cost_p99"], self._board["cost_max"]

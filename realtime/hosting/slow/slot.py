@@ -9,18 +9,19 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from realtime.errors import UserError
 from realtime.hosting.kindslots import matches
 from realtime.hosting.plugin import PluginFactory
 from realtime.hosting.slot import Slot
+from realtime.hosting.slow.desk import Desk
 from realtime.hosting.slow.jobs import job_folder
 from realtime.hosting.slow.jobstate import JobState
 from realtime.hosting.slow.process import WorkerProcess
-from realtime.hosting.slow.shared import Board, Sound
+from realtime.hosting.slow.shared import Board, Sound, WorkerCost
 from realtime.hosting.slow.snapshot import Heard
-from realtime.hosting.slow.wire import Answer, GarbageError, Message, checked
+from realtime.hosting.slow.wire import GarbageError, Message, checked
 from realtime.hosting.slow.worker import Task
 
 START_WITHIN = 180.0
@@ -46,33 +47,6 @@ IDLE_AFTER = 120.0
 
 _MEASURE_EVERY = 0.25
 _MOST_ORDERS = 64
-
-
-class Desk(Protocol):
-    """Whom a slow plugin's host tells what has happened."""
-
-    def result(self, slot: SlowSlot, answer: Answer) -> None:
-        """The plugin says something about the sound."""
-
-    def fault(self, text: str) -> None:
-        """The plugin has failed; a line for the user."""
-
-    def job(self, slot: SlowSlot, number: int, state: str) -> None:
-        """A job was started, is done, was cancelled, has failed (with the reason)."""
-
-    def progress(self, slot: SlowSlot, share: float, text: str) -> None:
-        """How far a job is."""
-
-
-class WorkerCost:
-    """What the calls take, as the worker measures it; the shape of :class:`~realtime.hosting.slot.Cost`."""
-
-    def __init__(self, board: Board) -> None:
-        self._board = board
-
-    def percentiles(self) -> tuple[float, float, float]:
-        """p50, p99 and maximum of the recent calls, seconds."""
-        return self._board["cost"], self._board["cost_p99"], self._board["cost_max"]
 
 
 class SlowSlot(Slot):
@@ -178,6 +152,11 @@ class SlowSlot(Slot):
         return self.board["load"]
 
     @property
+    def load(self) -> float:
+        """Share of a core that its worker takes."""
+        return self.board["load"]
+
+    @property
     def latency(self) -> float:
         """Seconds from a sound to a result: hop, plugin, and what the newest results really took."""
         return self.hop_seconds + self.descriptor.latency + self.board["cost"]
@@ -190,26 +169,8 @@ class SlowSlot(Slot):
     def status(self) -> dict[str, Any]:
         """What the user sees of it."""
         board, process = self.board, self._process
-        p50, p99, worst = self.cost.percentiles()
-        d = self.descriptor
-        found: dict[str, Any] = {
-            "identifier": d.identifier,
-            "name": d.name,
-            "enabled": self.enabled,
-            "lane": d.lane,
-            "kind": d.kind,
-            "hop_ms": 1000 * self.hop_seconds,
-            "latency_ms": 1000 * self.latency,
-            "cost_p50_ms": 1000 * p50,
-            "cost_p99_ms": 1000 * p99,
-            "cost_max_ms": 1000 * worst,
-            "load": board["load"],
-            "calls": int(board["calls"]),
-            "errors": self.errors,
+        found = super().status() | {
             "overruns": self.stalls,
-            "error": self.error,
-            "parameters": dict(self.parameters),
-            "texts": dict(self.texts),
             "state": self.state,
             "pid": process.pid if process is not None else None,
             "restarts": self.restarts,
@@ -220,7 +181,7 @@ class SlowSlot(Slot):
             "duty": board["duty"],
             "memory_mb": self.memory_mb,
         }
-        if d.kind == "job":
+        if self.descriptor.kind == "job":
             found["job"] = self.job.status()
         return found
 
