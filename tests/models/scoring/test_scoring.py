@@ -76,6 +76,10 @@ def test_benches_run_over_a_folder(tmp_path: Path) -> None:
     ours, other = pitch.run(tmp_path / "pitch")["set"]
     assert ours["RPA"] == 1.0
     assert other["RPA"] == pytest.approx(1 / 3)
+    hosted = pitch.run(tmp_path / "pitch", ["pitch"])["set"][1]
+    assert (hosted["tracker"], hosted["RPA"], hosted["VR"]) == ("pitch, hosted", 1.0, 1.0)
+    with pytest.raises(UserError, match="needs an output 'hz'"):
+        pitch.run(tmp_path / "pitch", ["level"])
     assert [r["detector"] for r in voice.run(tmp_path / "vad")["set"]] == ["sidechain", "other"]
 
     (tmp_path / "onsets/truth").mkdir(parents=True)
