@@ -18,6 +18,7 @@ LONGEST_FILE = 450
 
 # Import name → distribution, where they differ.
 DISTRIBUTIONS = {
+    "faster_whisper": "faster-whisper",
     "pythonosc": "python-osc",
     "rtmidi": "python-rtmidi",
     "jack": "jack-client",
