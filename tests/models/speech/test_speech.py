@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from models.speech.plugin import RATE, Speech, sentences
 from realtime.errors import NotFetched, UserError
@@ -17,6 +18,7 @@ from realtime.hosting.plugin import Context
 from tests.fixtures.jobs import Desk
 from tests.fixtures.programs import need_module
 from tests.fixtures.tinymodels import letters
+from tests.hosting.slowhost import slow_host
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning", "ignore::UserWarning"),
@@ -207,6 +209,19 @@ def test_other_kinds_and_no_kind(made: Callable[[str], Path], tmp_path: Path) ->
     (tmp_path / "model.safetensors").write_bytes(b"")
     with pytest.raises(UserError, match="is of kind bert; hosted are vits, speecht5, bark"):
         prepared(tmp_path)
+
+
+def test_the_host_runs_it(made: Callable[[str], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SIDECHAIN_JOBS", str(tmp_path))
+    settings = {"speech": {"model": str(made("vits"))}}
+    with slow_host(Speech, settings=settings) as host:
+        host.call("job.start", plugin="speech", request={"text": TEXT, "seed": 1})
+        sound = host.wait_for("speech.speech", seconds=250.0)
+        host.wait_for("host.job", "speech done")
+        assert host.wait_for("speech.spoken").label == TEXT
+    y, rate = soundfile.read(str(sound.label))
+    assert rate == RATE
+    assert sound.value == len(y) / RATE > 0.1
 
 
 def test_listing_it_loads_no_torch() -> None:
