@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from models.pitch.features import FLOOR, HOP, LAG, LONGEST, RATE, Evidence
 from models.pitch.notes import Notes, midi
-from models.pitch.periodicity import Periodicity, Window
-from models.pitch.tracker import PitchTracker
+from models.pitch.tracker import CLEAR, TRUST, PitchTracker
 from realtime.hosting.plugin import Array, AudioInput, Context, Descriptor, Feature, Output, Parameter, Plugin
 
-_RATE, _HOP = 16_000, 160
-_WINDOWS = (Window(256, up=2), Window(512, up=2), Window(1024, highest=1000.0))
-_LONGEST = _WINDOWS[-1].length
-_TRUST = (2.0, 1.5, 1.0)
-_LAG = 0.008
-_FLOOR = 1e-8  # mean square below which there is no sound (-80 dBFS)
-_FALL = math.exp(-_HOP / _RATE / 0.5)
-_STAY = 0.1  # how far periodicity may sink below the threshold once voiced
+if TYPE_CHECKING:
+    from models.pitch.opinion import Opinion
+
+_FALL = math.exp(-HOP / RATE / 0.5)
+_STAY = 0.1  # how far the confidence may sink below the threshold once voiced
 
 
 class Pitch(Plugin):
-    """Three windows of 16, 32 and 64 ms, weighed by how clear each is, and followed over time.
+    """Periodicity in three windows, joined by what a network hears in spectra, and followed over time.
 
-    The longest is renewed every second hop, which is soon enough for what it alone can hear.
+    Without onnxruntime, or with `network` at 0, periodicity decides alone.
     """
 
     descriptor = Descriptor(
@@ -33,18 +31,19 @@ class Pitch(Plugin):
         description="Fundamental frequency of one voice or instrument, 50 to 2000 Hz, with notes",
         maker="Sidechain",
         license="MIT",
-        version="1.0.0",
-        input=AudioInput(_RATE, channels=1, hop=_HOP, window=_LONGEST),
-        latency=_LAG,
+        version="2.0.0",
+        input=AudioInput(RATE, channels=1, hop=HOP, window=LONGEST),
+        latency=LAG,
         parameters=(
-            Parameter("threshold", "Voicing threshold", "", 0.0, 0.95, 0.5, description="least periodicity"),
+            Parameter("threshold", "Voicing threshold", "", 0.0, 0.95, 0.5, description="least confidence"),
             Parameter("gate", "Gate below peak", "dB", 6.0, 90.0, 20.0, description="quieter sound is unvoiced"),
             Parameter("low", "Lowest pitch", "Hz", 48.0, 1000.0, 50.0),
+            Parameter("network", "Network", "", 0.0, 1.0, 0.6, description="its weight; 0: periodicity alone"),
             Parameter("high", "Highest pitch", "Hz", 100.0, 2100.0, 2000.0),
         ),
         outputs=(
             Output("hz", "value", "Hz", 0.0, 2100.0, rate=100.0, description="0 = unvoiced"),
-            Output("confidence", "value", "", 0.0, 1.0, rate=100.0, description="periodicity"),
+            Output("confidence", "value", "", 0.0, 1.0, rate=100.0, description="that one voice sounds"),
             Output("midi", "value", "", 0.0, 127.0, rate=100.0, description="note number with fraction, or 0"),
             Output("note", "event", "", 0.0, 127.0, description="note number, label 'on' or 'off'"),
         ),
@@ -52,30 +51,30 @@ class Pitch(Plugin):
 
     _loudest: float
     _voiced: bool
-    _hops: int
 
     def prepare(self, context: Context) -> None:
+        """Load the network; raises ``UserError`` if its weights are missing."""
         self._values = dict(context.parameters)
-        self._periodicity = Periodicity(_RATE, _WINDOWS, _LONGEST)
-        self._tracker = PitchTracker(self._periodicity.judged, _TRUST)
+        self._evidence = Evidence()
+        self._tracker = PitchTracker(self._evidence.periodicity.judged, TRUST)
+        self._opinion = _opinion()
         self.reset()
 
     def parameter(self, identifier: str, value: float) -> None:
+        if identifier == "network" and self._opinion is not None and not self._values["network"]:
+            self._opinion.reset()  # it has heard nothing while it did not count
         self._values[identifier] = value
 
     def process(self, block: Array, time: float) -> list[Feature]:
-        newest = block[-_HOP:]
-        power = float(np.dot(newest, newest)) / _HOP
+        newest = block[-HOP:]
+        power = float(np.dot(newest, newest)) / HOP
         self._loudest = max(power, self._loudest * _FALL)
-        hz = strength = 0.0
-        if power > _FLOOR:
-            pitch, strength = self._estimate(block)
-            limit = self._values["threshold"] - _STAY * self._voiced
-            loud = power > self._loudest * 10 ** (-self._values["gate"] / 10)
-            if loud and strength > limit and self._values["low"] <= pitch <= self._values["high"]:
-                hz = pitch
-        self._voiced = hz > 0.0
-        at = time - _LAG
+        pitch, strength = self._estimate(block, power > FLOOR)
+        limit = self._values["threshold"] - _STAY * self._voiced
+        loud = power > self._loudest * 10 ** (-self._values["gate"] / 10)
+        self._voiced = loud and strength > limit and self._values["low"] <= pitch <= self._values["high"]
+        hz = pitch if self._voiced else 0.0
+        at = time - LAG
         found = [
             Feature("hz", at, hz),
             Feature("confidence", at, max(0.0, min(1.0, strength))),
@@ -85,13 +84,32 @@ class Pitch(Plugin):
             found.append(Feature("note", at, float(note), "on" if starts else "off"))
         return found
 
-    def _estimate(self, block: Array) -> tuple[float, float]:
-        """Pitch in Hz and its periodicity, whatever the voicing."""
-        self._periodicity.process(block, 3 if self._hops % 2 == 0 else 2)
-        self._hops += 1
-        return self._tracker.process(self._periodicity.curves)
+    def _estimate(self, block: Array, sounds: bool) -> tuple[float, float]:
+        """Pitch in Hz and the confidence that it is one, whatever the voicing; zeros in silence."""
+        evidence, opinion, share = self._evidence, self._opinion, self._values["network"]
+        if opinion is None or not share:
+            return self._tracker.process(evidence.periodicity.curves) if evidence.listen(block) else (0.0, 0.0)
+        opinion.process(evidence.frame(block))
+        if not sounds:
+            return 0.0, 0.0
+        pitch, strength = self._tracker.process(evidence.periodicity.curves, opinion.likely, share)
+        # What is clearly periodic is voiced, whatever the network has learned: it doubts low pure tones.
+        alone = 0.5 + 0.5 * (strength - CLEAR) / (1 - CLEAR)
+        return pitch, max(alone, strength + share * (opinion.voiced - strength))
 
     def reset(self) -> None:
+        self._evidence.reset()
         self._tracker.reset()
+        if self._opinion is not None:
+            self._opinion.reset()
         self._notes = Notes()
-        self._loudest, self._voiced, self._hops = 0.0, False, 0
+        self._loudest, self._voiced = 0.0, False
+
+
+def _opinion() -> Opinion | None:
+    """The network, or None where onnxruntime is missing: periodicity alone is worth having."""
+    try:
+        from models.pitch.opinion import Opinion
+    except ImportError:
+        return None
+    return Opinion()

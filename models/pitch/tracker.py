@@ -21,9 +21,15 @@ F32 = npt.NDArray[np.float32]
 _OCTAVE = 0.07  # advantage of each octave up: a period's multiples fit as well as the period
 _KEPT = np.float32(0.5)  # of the past, per hop
 _STEP = np.float32(0.02)  # cost of moving by one grid step, the most that is possible per hop without a jump
-_FALL = np.float32(0.35)  # cost of a jump
+_FALL = np.float32(0.2)  # cost of a jump
 _SHARP = 0.01
 _LEAST = np.float32(1e-6)
+
+CLEAR = 0.95
+"""Periodicity that accompaniments and noise hardly ever reach: something sounds alone."""
+
+TRUST = (2.0, 1.5, 1.0)
+"""Weight of windows of 16, 32 and 64 ms when all are equally clear."""
 
 
 class Estimate(NamedTuple):
@@ -51,10 +57,26 @@ class PitchTracker:
         self._reach = np.zeros(len(GRID), np.float32)
         self._total = np.zeros(len(GRID), np.float32)
         self._work = np.zeros(len(GRID), np.float32)
+        self._joint = np.zeros(len(GRID), np.float32)
         self._clear = np.zeros(len(judged), np.float32)
 
-    def process(self, curves: F32) -> Estimate:
-        """Periodicity in each window, shape ``(windows, len(GRID))``; returns the pitch now."""
+    def process(self, curves: F32, likely: F32 | None = None, share: float = 0.0) -> Estimate:
+        """Follow the pitch for a hop.
+
+        Parameters
+        ----------
+        curves : ndarray of float32, shape (windows, len(GRID))
+            Periodicity in each window.
+        likely : ndarray of float32, shape (len(GRID),), optional
+            What a network makes of each pitch, 0 to 1.
+        share : float
+            How much that counts, 0 to 1.
+
+        Returns
+        -------
+        Estimate
+            The pitch now, and its periodicity.
+        """
         total, work, clear = self._total, self._work, self._clear
         tops = np.maximum.reduce(curves, axis=1).tolist()
         clear[:] = [trust / (max(0.0, 1 - top) + _SHARP) for trust, top in zip(self._trust, tops)]
@@ -68,16 +90,34 @@ class PitchTracker:
         np.maximum(reach[1:], past[:-1], out=reach[1:])
         np.maximum(reach[:-1], past[1:], out=reach[:-1])
         reach *= _KEPT
-        reach += np.add(total, self._bonus, out=work)
+        strength, bonus = total, self._bonus
+        if likely is not None:
+            strength = np.multiply(total, 1 - share, out=self._joint)
+            strength += np.multiply(likely, share, out=work)
+            bonus = np.multiply(bonus, 1 - share, out=past)
+        reach += np.add(strength, bonus, out=work)
         self._best, self._reach = reach, past
         k = int(reach.argmax())
         low = max(0, k - 3)
         at = low + int(work[low : k + 4].argmax())
-        return Estimate(_refined(total, at), float(total[at]))
+        fine = _peak(total, at)
+        pitch = _refined(strength, at) if fine is None else _refined(total, fine)
+        return Estimate(pitch, float(total[at if fine is None else fine]))
 
     def reset(self) -> None:
         """Forget the past."""
         self._best[:] = 0.0
+
+
+def _peak(curve: F32, k: int) -> int | None:
+    """Where periodicity, finer than a network, peaks: within a step of `k`, or within three where it is clear."""
+    low = max(1, k - 3)
+    at = low + int(curve[low : k + 4].argmax())
+    near = (at, k) if curve[at] > CLEAR else (k,)
+    for found in (*near, k - 1, k + 1):
+        if 0 < found < len(GRID) - 1 and curve[found - 1] < curve[found] > curve[found + 1]:
+            return found
+    return None
 
 
 def _refined(curve: F32, k: int) -> float:

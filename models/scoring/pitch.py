@@ -7,7 +7,7 @@ within 50 cents, whatever the voicing; RCA: octaves folded; VR, VFA: voicing rec
 accuracy (J. Salamon et al., 2014); live: on the times of emission. Notes: share of files whose median is within
 50 cents of the truth's. Steps: emission of the first of three right frames in a row after an onset and after a
 jump, p50. ``--hosted PLUGIN`` (repeatable) adds a hosted published tracker: any plugin with the outputs ``hz`` and
-``confidence`` and a parameter ``threshold``.
+``confidence`` and a parameter ``threshold``. ``--parts`` adds what periodicity and the network do alone.
 """
 
 from __future__ import annotations
@@ -118,10 +118,11 @@ def score(truths: Mapping[str, F64], changes: Mapping[str, F64], estimates: Mapp
     return result
 
 
-def ours(path: Path) -> F64:
+def ours(path: Path, **parameters: float) -> F64:
     """Rows of the plugin: time, f0 whatever the voicing, voiced, emitted."""
-    voicing = [f.value for _, f in listen(Pitch, path) if f.output == "hz"]
-    anyway = [(f.time, f.value, e) for e, f in listen(Pitch, path, threshold=0.0, gate=90.0) if f.output == "hz"]
+    voicing = [f.value for _, f in listen(Pitch, path, **parameters) if f.output == "hz"]
+    found = listen(Pitch, path, **parameters | {"threshold": 0.0, "gate": 90.0})
+    anyway = [(f.time, f.value, e) for e, f in found if f.output == "hz"]
     return np.array([(t, hz, bool(v), e) for (t, hz, e), v in zip(anyway, voicing)], np.float64)
 
 
@@ -146,7 +147,7 @@ def _stored(path: Path, least: float) -> F64:
     return np.stack([rows[:, 0], hz, (hz > 0) & (rows[:, 2] >= least), rows[:, 3]], axis=1).astype(np.float64)
 
 
-def run(folder: Path, others: Sequence[str] = ()) -> dict[str, list[dict[str, object]]]:
+def run(folder: Path, others: Sequence[str] = (), parts: bool = False) -> dict[str, list[dict[str, object]]]:
     """Tables by set: one row a tracker, ours first. Raises ``UserError`` if there are no recordings."""
     tables, kinds = {}, {name: find(name) for name in others}
     for part in sorted(p for p in folder.iterdir() if (p / "truth").is_dir()) if folder.is_dir() else ():
@@ -155,6 +156,8 @@ def run(folder: Path, others: Sequence[str] = ()) -> dict[str, list[dict[str, ob
         jumps = {n: t.with_suffix(".steps") for n, _, t in recordings}
         changes = {n: columns(p, 2) for n, p in jumps.items() if p.exists()}
         found = {"sidechain": {name: ours(sound) for name, sound, _ in recordings}}
+        for name, share in (("periodicity alone", 0.0), ("network alone", 1.0)) if parts else ():
+            found[name] = {n: ours(sound, network=share) for n, sound, _ in recordings}
         for name, kind in kinds.items():
             found[f"{name}, hosted"] = {n: hosted(kind, sound) for n, sound, _ in recordings}
         for other in rivals(part):
@@ -173,8 +176,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser("pitch", __doc__)
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("--hosted", action="append", default=[], metavar="PLUGIN")
+    arguments.add_argument("--parts", action="store_true", help="also score periodicity and the network alone")
     args = arguments.parse_args(argv)
-    publish("pitch", args, run(args.folder, args.hosted))
+    publish("pitch", args, run(args.folder, args.hosted, args.parts))
     return 0
 
 

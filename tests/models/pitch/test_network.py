@@ -1,0 +1,107 @@
+"""The network beside periodicity: voices over accompaniments, features, what happens without it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.dsp.offline import drive, prepared
+from models.pitch import opinion
+from models.pitch.features import BINS, LONGEST, OCTAVE, PITCHES, SIZE, SPECTRA, Evidence
+from models.pitch.periodicity import LOWEST
+from models.pitch.plugin import Pitch
+from realtime.errors import UserError
+from realtime.hosting.inference import open_session
+
+RATE = 16_000
+
+
+def tone(hz: float, seconds: float, many: int = 6) -> np.ndarray:
+    phase = 2 * np.pi * hz * np.arange(int(seconds * RATE)) / RATE
+    x = sum(np.sin(k * phase + k) / k for k in range(1, many + 1) if k * hz < 7500)
+    return np.asarray(x / np.std(x), np.float32)
+
+
+def chord(root: float, seconds: float) -> np.ndarray:
+    x = tone(root, seconds) + tone(root * 2 ** (4 / 12), seconds) + tone(root * 2 ** (7 / 12), seconds)
+    return np.asarray(x / np.std(x), np.float32)
+
+
+def pitches(x: np.ndarray, **parameters: float) -> tuple[np.ndarray, np.ndarray]:
+    found = [(f.time, f.value) for _, f in drive(prepared(Pitch, **parameters), x) if f.output == "hz"]
+    times, values = np.array(found).T
+    return times, values
+
+
+def right(x: np.ndarray, hz: float, **parameters: float) -> float:
+    """Share of frames within half a semitone, from 0.3 s on."""
+    times, values = pitches(x, **parameters)
+    off = 1200 * np.log2(np.maximum(values[times > 0.3], 1.0) / hz)
+    return float((np.abs(off) < 50).mean())
+
+
+@pytest.mark.parametrize(("hz", "root"), [(311.1, 130.8), (440.0, 116.5), (587.3, 196.0), (196.0, 233.1)])
+def test_a_voice_over_a_chord_as_loud_is_followed_with_the_network_alone_or_beside(hz: float, root: float) -> None:
+    x = 0.1 * (tone(hz, 1.5) + chord(root, 1.5))
+    assert right(x, hz, threshold=0.0) > 0.8
+    assert right(x, hz, threshold=0.0, network=0.0) < 0.5
+
+
+def test_features_move_with_pitch_and_not_with_level() -> None:
+    def spectrum(hz: float, level: float) -> np.ndarray:
+        return Evidence().frame((level * tone(hz, 0.2, 2)[-LONGEST:]).astype(np.float32)).copy()
+
+    low, high = spectrum(300.0, 0.1)[:BINS], spectrum(600.0, 0.1)[:BINS]
+    assert low[:-OCTAVE].argmax() + OCTAVE == high.argmax()
+    assert abs(LOWEST * 2 ** (low.argmax() / OCTAVE) / 300.0 - 1) < 0.02
+    assert np.allclose(spectrum(300.0, 0.1), spectrum(300.0, 0.001), atol=2e-3)
+    assert spectrum(300.0, 0.1).max() <= 1.01
+
+
+def test_silence_has_no_features() -> None:
+    evidence = Evidence()
+    assert evidence.frame(tone(220.0, 0.2)[-LONGEST:]).shape == (SIZE,)
+    assert not evidence.frame(np.zeros(LONGEST, np.float32)).any()
+
+
+def test_without_onnxruntime_periodicity_decides_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    x = 0.2 * tone(247.0, 0.6)
+    alone = drive(prepared(Pitch, network=0.0), x)
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    for name in ("models.pitch.opinion", "models.dsp.stepper", "realtime.hosting.inference"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    assert drive(prepared(Pitch), x) == alone
+
+
+def test_missing_weights_are_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(opinion, "WEIGHTS", tmp_path / "pitch.onnx")
+    with pytest.raises(UserError, match=r"pitch\.onnx"):
+        prepared(Pitch)
+
+
+def test_the_network_can_be_switched_while_running() -> None:
+    x = 0.2 * tone(330.0, 0.5)
+    plugin = prepared(Pitch, network=0.0)
+    drive(plugin, 0.2 * tone(200.0, 0.3))
+    plugin.parameter("network", 0.5)
+    values = [f.value for _, f in drive(plugin, x) if f.output == "hz"]
+    assert np.abs(1200 * np.log2(np.array(values[20:]) / 330.0)).max() < 20
+
+
+def test_streams_in_one_batch_do_not_touch_each_other() -> None:
+    session = open_session(opinion.WEIGHTS)
+    rng = np.random.default_rng(0)
+    shapes = {i.name: [3 if not isinstance(n, int) else n for n in i.shape] for i in session.get_inputs()}
+    feed = {name: rng.random(shape).astype(np.float32) for name, shape in shapes.items()}
+    together = session.run(None, feed)
+    for k in range(3):
+        one = {n: v[k : k + 1] if n == "frame" else v[:, k : k + 1] for n, v in feed.items()}
+        pitch, voiced, *_ = session.run(None, one)
+        assert np.allclose(pitch[0], together[0][k], atol=1e-4)
+        assert np.allclose(voiced[0], together[1][k], atol=1e-4)
+    assert together[0].shape == (3, PITCHES)
+    assert np.allclose(np.exp(together[0]).sum(1), 1, atol=1e-4)
+    assert len(SPECTRA) == 2
