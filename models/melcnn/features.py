@@ -32,5 +32,5 @@ class Picture:
 
 
 def level(picture: F32) -> F32:
-    """A picture without its mean, in units of ``SPREAD``: how loud it was does not count."""
+    """A picture without its mean, in units of ``SPREAD``: how loud it was hardly counts."""
     return (picture - picture.mean(axis=(-2, -1), keepdims=True)) / np.float32(SPREAD)

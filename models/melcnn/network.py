@@ -9,11 +9,15 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
+from models.melcnn.features import SIZE
 from models.melcnn.labels import GENRES, PARTS
 
 DENSE = 256
 _GRID = 4
+_LEFT = SIZE // 16
+"""Rows that the blocks leave."""
 
 
 def _block(given: int, made: int, stride: int) -> nn.Sequential:
@@ -34,7 +38,7 @@ class MelCNN(nn.Module):
     def forward(self, picture: Tensor) -> tuple[Tensor, Tensor]:
         """Logits of one batch."""
         found = self.blocks(picture[:, None])
-        bands = found.reshape(len(found), 128, _GRID, -1, found.shape[-1]).mean(3)
+        bands = functional.avg_pool2d(found, (_LEFT // _GRID, 1))
         # What lasts, and what stands out
         hidden = self.dense(torch.cat([bands.mean(-1), bands.amax(-1)], -1).flatten(1))
         return self.genres(hidden), self.parts(hidden)
