@@ -5,7 +5,6 @@ python -m models.key.export OUT.onnx final.pt
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
@@ -13,8 +12,7 @@ from torch import Tensor, nn
 
 from models.key.features import SEMITONES
 from models.key.network import KeyNet
-from models.training import loop
-from models.training.export import export_step
+from models.training.export import command, export_step
 
 OUTPUTS = ["chord", "key"]
 STATES = ["short", "long"]
@@ -39,16 +37,5 @@ def export(net: KeyNet, path: Path) -> float:
     )
 
 
-def main() -> None:
-    """Export from the command line."""
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("out", type=Path)
-    ap.add_argument("checkpoint", type=Path)
-    a = ap.parse_args()
-    net = KeyNet()
-    net.load_state_dict(loop.load(a.checkpoint)["mean"])
-    print(f"largest difference from torch {export(net, a.out):.2g}")
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, KeyNet(), export)

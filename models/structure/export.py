@@ -5,7 +5,6 @@ python -m models.structure.export OUT.onnx final.pt
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
@@ -13,8 +12,7 @@ from torch import Tensor, nn
 
 from models.structure.features import SIZE
 from models.structure.network import StructureNet
-from models.training import loop
-from models.training.export import export_step
+from models.training.export import command, export_step
 
 OUTPUTS = ["state", "event"]
 STATES = ["means", "ends"]
@@ -37,16 +35,5 @@ def export(net: StructureNet, path: Path) -> float:
     return export_step(Step(net.eval()), torch.rand(3, SIZE), dict(zip(STATES, net.initial(3))), OUTPUTS, path)
 
 
-def main() -> None:
-    """Export from the command line."""
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("out", type=Path)
-    ap.add_argument("checkpoint", type=Path)
-    a = ap.parse_args()
-    net = StructureNet()
-    net.load_state_dict(loop.load(a.checkpoint)["mean"])
-    print(f"largest difference from torch {export(net, a.out):.2g}")
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, StructureNet(), export)

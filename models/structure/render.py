@@ -16,7 +16,7 @@ from models.training.compose.composer import compose, draw_style
 from models.training.labels import labels_of
 from models.training.mix import Stage, mix
 from models.training.render import Rendered, finish, save
-from models.training.rng import VAL_MODULUS, VAL_REMAINDER, chance, is_val, stream
+from models.training.rng import chance, is_val, seeds, stream
 
 PLANS = ("club", "epic", "game", "song")
 TAME = 0.7
@@ -55,12 +55,7 @@ def main() -> None:
     a = ap.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     stage = Stage.open(a.data)
-    done, seed = 0, a.seed
-    while done < a.pieces:
-        seed += 1
-        if (seed % VAL_MODULUS == VAL_REMAINDER) != a.held_out:
-            continue
-        done += 1
+    for done, seed in enumerate(seeds(a.seed, a.pieces, a.held_out), 1):
         if not (a.out / f"{seed:08d}.json").exists():
             save(a.out, f"{seed:08d}", make(seed, stage))
             print(f"{done} pieces", flush=True)

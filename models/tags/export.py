@@ -5,7 +5,6 @@ python -m models.tags.export OUT.onnx final.pt
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import torch
@@ -13,8 +12,7 @@ from torch import Tensor, nn
 
 from models.tags.features import BANDS, FRAMES
 from models.tags.network import TagNet
-from models.training import loop
-from models.training.export import export_step
+from models.training.export import command, export_step
 
 OUTPUTS = ["tags", "embedding"]
 STATES = ["last", "means"]
@@ -39,16 +37,5 @@ def export(net: TagNet, path: Path) -> float:
     )
 
 
-def main() -> None:
-    """Export from the command line."""
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("out", type=Path)
-    ap.add_argument("checkpoint", type=Path)
-    a = ap.parse_args()
-    net = TagNet()
-    net.load_state_dict(loop.load(a.checkpoint)["mean"])
-    print(f"largest difference from torch {export(net, a.out):.2g}")
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, TagNet(), export)

@@ -24,8 +24,8 @@ from models.tags import sounds
 from models.tags.labels import FAMILIES, FRAME, STEMS
 from models.training import articulate, fx, room
 from models.training.compose.composer import compose, draw_style
-from models.training.mix import FONT_WEIGHT, RATE, Stage, _drums, _timed_hits, _timed_notes
-from models.training.rng import VAL_MODULUS, VAL_REMAINDER, chance, is_val, log_uniform, pick, stream
+from models.training.mix import FONT_WEIGHT, RATE, Stage, mix_drums, timed_hits, timed_notes
+from models.training.rng import chance, is_val, log_uniform, pick, seeds, stream
 from models.training.score import Piece
 from models.training.synth import tone
 from models.training.synth.fluid import FONTS
@@ -106,7 +106,7 @@ def _notes(rng: np.random.Generator, piece: Piece, family: str, solo: bool) -> T
     tracks = [t for t in piece.tracks if t.role in wanted and t.notes]
     if not tracks:
         return long_notes(rng, SECONDS, low, high)
-    notes = _timed_notes(rng, piece, pick(rng, tracks), float(piece.beat_times[0]), SECONDS)
+    notes = timed_notes(rng, piece, pick(rng, tracks), float(piece.beat_times[0]), SECONDS)
     return fold(notes, low, high) or long_notes(rng, SECONDS, low, high)
 
 
@@ -170,10 +170,10 @@ def make(seed: int, stage: Stage) -> tuple[F32, dict[str, object]]:
         wanted = ["singing"] * pick(rng, (1, 1, 2, 3))
     for family in wanted:
         if family == "drums":
-            hits = _timed_hits(rng, piece, float(piece.beat_times[0]), SECONDS)
+            hits = timed_hits(rng, piece, float(piece.beat_times[0]), SECONDS)
             if not hits:
                 continue
-            wave = _drums(rng, piece, hits, count, stage, clip.licences)
+            wave = mix_drums(rng, piece, hits, count, stage, clip.licences)
         else:
             notes = _notes(rng, piece, family, clip.kind == "solo")
             wave = _pitched(rng, clip, stage, family, notes, count)
@@ -267,12 +267,7 @@ def main() -> None:
     a = ap.parse_args()
     a.out.mkdir(parents=True, exist_ok=True)
     stage = Stage.open(a.data)
-    done, seed = 0, a.seed
-    while done < a.clips:
-        seed += 1
-        if (seed % VAL_MODULUS == VAL_REMAINDER) != a.held_out:
-            continue
-        done += 1
+    for done, seed in enumerate(seeds(a.seed, a.clips, a.held_out), 1):
         target = a.out / f"{seed:08d}.json"
         if target.exists():
             continue

@@ -6,15 +6,20 @@ order, the wrapper a model hands in sees to the batch coming first or second.
 
 from __future__ import annotations
 
+import argparse
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+from models.training import loop
 from realtime.hosting.inference import open_session
 
+Net = TypeVar("Net", bound=nn.Module)
 PARITY = 1e-4
 """Largest difference from torch that is let through."""
 
@@ -96,3 +101,13 @@ def parity(step: nn.Module, inputs: dict[str, Tensor], path: Path) -> float:
         expected = step(*inputs.values())
     found = open_session(path).run(None, {k: v.numpy() for k, v in inputs.items()})
     return max(float(np.abs(e.numpy() - np.asarray(f)).max()) for e, f in zip(expected, found))
+
+
+def command(about: str | None, net: Net, export: Callable[[Net, Path], float]) -> None:
+    """Export from the command line: a checkpoint of :mod:`models.training.loop` as ONNX."""
+    ap = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("out", type=Path)
+    ap.add_argument("checkpoint", type=Path)
+    a = ap.parse_args()
+    net.load_state_dict(loop.load(a.checkpoint)["mean"])
+    print(f"largest difference from torch {export(net, a.out):.2g}")

@@ -144,16 +144,16 @@ def mix(piece: Piece, seed: int, stage: Stage, start: float, seconds: float) -> 
     rng = stream(seed, "mix")
     count = int(seconds * RATE)
     licences = set(piece.licences)
-    hits = _timed_hits(rng, piece, start, seconds)
+    hits = timed_hits(rng, piece, start, seconds)
     kicks = np.array([t for t, voice, _ in hits if voice == "kick"])
     pump = chance(rng, 0.1 + 0.45 * piece.electronic) and len(kicks) > 0
     gain = fx.pump(count, kicks, float(rng.uniform(0.3, 1)), log_uniform(rng, 0.1, 0.45), RATE) if pump else None
     parts: dict[str, np.ndarray] = {}
     if hits:
-        parts["drums"] = _drums(rng, piece, hits, count, stage, licences)
+        parts["drums"] = mix_drums(rng, piece, hits, count, stage, licences)
     vocals: list[tuple[float, float]] = []
     for track in piece.tracks:
-        notes = _timed_notes(rng, piece, track, start, seconds)
+        notes = timed_notes(rng, piece, track, start, seconds)
         if not notes:
             continue
         wave = _pitched(rng, piece, track, notes, count, stage, licences)
@@ -195,7 +195,7 @@ def mix(piece: Piece, seed: int, stage: Stage, start: float, seconds: float) -> 
     return Mix(out, [(t, DRUM_CLASS[v], a) for t, v, a in hits], vocals, sorted(parts), licences)
 
 
-def _timed_hits(
+def timed_hits(
     rng: np.random.Generator, piece: Piece, start: float, seconds: float
 ) -> list[tuple[float, str, float]]:
     """Hits in seconds with human spread and a steady lag of each voice; dry positions outside are dropped."""
@@ -213,7 +213,7 @@ def _timed_hits(
     return sorted(out)
 
 
-def _timed_notes(
+def timed_notes(
     rng: np.random.Generator, piece: Piece, track: Track, start: float, seconds: float
 ) -> list[tuple[float, float, float, float]]:
     """Notes in seconds from `start`; notes already sounding are cut to their rest."""
@@ -244,7 +244,7 @@ def _spans(spans: list[tuple[float, float]], limit: float, gap: float = 0.3) -> 
     return out
 
 
-def _drums(
+def mix_drums(
     rng: np.random.Generator,
     piece: Piece,
     hits: list[tuple[float, str, float]],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TypeVar
 
 import numpy as np
@@ -52,3 +52,13 @@ def chance(rng: np.random.Generator, probability: float) -> bool:
 def log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
     """Draw from a log-uniform distribution over [low, high]."""
     return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def seeds(first: int, count: int, held_out: bool) -> Iterator[int]:
+    """The next `count` seeds after `first` that are for training, or those that are held out."""
+    seed = first
+    for _ in range(count):
+        seed += 1
+        while is_val(seed) != held_out:
+            seed += 1
+        yield seed
