@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime.bench.cost import apart
-from realtime.bench.report import machine_line, progress, write_json
+from realtime.bench.report import machine_line, write_json
 from realtime.hosting import registry
 from realtime.hosting.plugin import Descriptor
 from realtime.store import entries
@@ -26,6 +26,9 @@ ROOT = Path(__file__).resolve().parent.parent
 RECIPES = ROOT / "docs" / "bundles.md"
 DATA, PAGE = ROOT / "docs" / "catalogue.toml", ROOT / "docs" / "catalogue.md"
 FIGURES = ROOT / "docs" / "catalogue.figures.json"
+SECONDS = 12.0
+"""Of sound, for each plugin that is measured."""
+
 STATES = {
     "hosted": "hosted",
     "partly": "in part",
@@ -39,10 +42,10 @@ Every published system that Sidechain is to host, and how far that is. This page
 
 {counts}.
 
-Cost is processor time of one call, and the share of one core that all calls take, measured by
-`python scripts/catalogue.py --measure` on {machine}. What a plugin of the slow lane costs on your machine is its
-value `host.slow.NAME.cost`; `sidechain bench cost NAME` measures any. Weights with a name in the store come by
-`sidechain models get NAME`, after their licence has been shown.
+Cost is processor time of one call (95 of 100 take no more), and the share of one core that all calls take,
+measured by `python scripts/catalogue.py --measure` on {machine}. What a plugin of the slow lane costs on your
+machine is its value `host.slow.NAME.cost`; `sidechain bench cost NAME` measures any. Weights with a name in the
+store come by `sidechain models get NAME`, after their licence has been shown.
 
 | system | does | hosted | kind | latency | cost | licence | weights | what is missing |
 |---|---|---|---|---|---|---|---|---|
@@ -77,19 +80,19 @@ def figures() -> dict[str, Any]:
     return found
 
 
-def measure(names: list[str]) -> dict[str, Any]:
-    """The same, measured now; of the plugins named, or of all."""
+def measure(names: list[str]) -> None:
+    """Measure the plugins named, or all, and keep each one's figures as soon as they are there."""
     wanted: dict[str, dict[str, Any]] = {}
     for row in systems():
         for plugin in row.get("plugins", []):
             wanted[plugin] = wanted.get(plugin) or row.get("measure", {})
-    found: dict[str, Any] = {p: f for p, f in figures()["plugins"].items() if names and p in wanted}
+    found: dict[str, Any] = {p: f for p, f in figures()["plugins"].items() if p in wanted}
     for plugin in names or wanted:
-        progress(plugin)
-        said = apart(plugin, wanted[plugin])
+        print(plugin, end=" ", flush=True)
+        said = apart(plugin, wanted[plugin], SECONDS)
+        print(said.get("not") or f"{said['call_ms']:.3g} ms, {100 * said['share']:.3g} %", flush=True)
         found[plugin] = {k: round(v, 5) if k != "not" else v for k, v in said.items()}
-    progress("")
-    return {"machine": machine_line(), "plugins": found}
+        write_json(FIGURES, {"machine": machine_line(), "plugins": dict(sorted(found.items()))})
 
 
 def _cost(plugin: Descriptor, measured: dict[str, Any]) -> str:
@@ -180,7 +183,7 @@ def main(arguments: list[str]) -> int:
     unknown |= set(names) - {p for row in systems() for p in row.get("plugins", []) if "--measure" in arguments}
     wrong = [f"unknown argument '{a}'" for a in sorted(unknown)] or faults()
     if not wrong and "--measure" in arguments:
-        write_json(FIGURES, measure(names))
+        measure(names)
     if not wrong and "--check" not in arguments:
         PAGE.write_text(page(), encoding="utf-8")
         print(PAGE)

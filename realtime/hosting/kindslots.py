@@ -6,7 +6,6 @@ in the slow lane's worker, and in the fast lane where there is time for it (runs
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from fnmatch import fnmatchcase
@@ -82,14 +81,14 @@ class _KindSlot(Slot):
 
     def _once(self, now: float, call: Callable[[], Iterable[Feature] | None], results: list[Result]) -> None:
         """One contained, timed call; raises ``PluginError`` as ``run`` does."""
-        start = time.perf_counter()
+        start = self.clock()
         try:
             features = call()
             if features is not None:
                 self._take(features, now, results)
         except Exception as e:  # anybody's code
             self.fail(now, e)
-        spent = time.perf_counter() - start
+        spent = self.clock() - start
         self.cost.add(spent)
         if spent > OVERRUN and self.descriptor.lane == "fast":
             self.overruns += 1

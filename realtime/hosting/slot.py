@@ -62,6 +62,11 @@ class Cost:
         p50, p99 = np.percentile(recent, (50, 99))
         return float(p50), float(p99), float(recent.max())
 
+    def percentile(self, percent: float) -> float:
+        """What so many of 100 recent calls did not exceed, seconds; 0 before the first."""
+        recent = self._recent[: min(self.calls, _HISTORY)]
+        return float(np.percentile(recent, percent)) if len(recent) else 0.0
+
 
 class Slot:
     """A plugin in the fast lane. All methods run on the lane's thread, but for ``status``.
