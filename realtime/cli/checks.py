@@ -163,11 +163,14 @@ def _plugins() -> list[Finding]:
     from realtime.hosting import registry
     from realtime.hosting.plugin import Context
 
-    bad, good = [], []
+    bad, good, slow = [], [], []
     for entry in registry.discover().values():
         if entry.factory is None:
             remedy = f"it comes from {entry.origin}: mend or remove it there"
             bad.append(Finding("plugins", "problem", f"{entry.identifier}: {entry.error}", remedy))
+            continue
+        if entry.factory.descriptor.lane == "slow":  # they load libraries for seconds, in processes of their own
+            slow.append(entry.identifier)
             continue
         try:
             plugin = entry.factory()
@@ -184,7 +187,11 @@ def _plugins() -> list[Finding]:
         else:
             good.append(entry.identifier)
     told = f"{len(good)} load: {' '.join(good)}; your own go to {registry.plugin_folder()}"
-    return [*bad, Finding("plugins", "ok" if good else "problem", told)]
+    found = [*bad, Finding("plugins", "ok" if good else "problem", told)]
+    if slow:
+        text = f"{len(slow)} more load when they are first used; 'sidechain plugins' tells what each needs"
+        found.append(Finding("slow plugins", "ok", f"{text}: {' '.join(slow)}"))
+    return found
 
 
 def _onnxruntime() -> list[Finding]:
