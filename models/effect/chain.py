@@ -34,7 +34,7 @@ def build(text: str) -> Any:
     pedalboard = package()
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if not lines:
-        raise UserError('effect: no chain; e.g. [plugins.effect] chain = ["Compressor ratio=4", "Reverb"]')
+        raise NotFetched('effect: no chain; e.g. [plugins.effect] chain = ["Compressor ratio=4", "Reverb"]')
     if len(lines) > MOST:
         raise UserError(f"effect: chain has {len(lines)} effects; at most {MOST}")
     return pedalboard.Pedalboard([_effect(pedalboard, line) for line in lines])
