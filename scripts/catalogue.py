@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from realtime.bench.cost import apart
-from realtime.bench.report import machine_line, write_json
+from realtime.bench.report import machine, machine_line, write_json
 from realtime.hosting import registry
 from realtime.hosting.plugin import Descriptor
 from realtime.store import entries
@@ -92,7 +92,8 @@ def measure(names: list[str]) -> None:
         said = apart(plugin, wanted[plugin], SECONDS)
         print(said.get("not") or f"{said['call_ms']:.3g} ms, {100 * said['share']:.3g} %", flush=True)
         found[plugin] = {k: round(v, 5) if k != "not" else v for k, v in said.items()}
-        write_json(FIGURES, {"machine": machine_line(), "plugins": dict(sorted(found.items()))})
+        where = f"{machine_line()} (load average {machine()['busy']})"
+        write_json(FIGURES, {"machine": where, "plugins": dict(sorted(found.items()))})
 
 
 def _cost(plugin: Descriptor, measured: dict[str, Any]) -> str:

@@ -37,6 +37,10 @@ def test_without_weights_there_is_no_figure(tmp_path: Path, monkeypatch: pytest.
     assert "sidechain models get silero-vad" in cost.measure("silero", {}, seconds=4.0)["not"]
 
 
+def test_one_that_reads_what_is_not_here_has_no_figure() -> None:
+    assert "beast" in cost.measure("beat-activations", {}, seconds=4.0)["not"]
+
+
 def test_one_that_fails_has_no_figure(tmp_path: Path) -> None:
     (tmp_path / "sleepy.py").write_text(SLEEPY.replace("return [", "raise ValueError('tired') ; return ["))
     assert "tired" in cost.measure(str(tmp_path / "sleepy.py"), {}, seconds=4.0)["not"]

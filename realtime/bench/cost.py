@@ -56,6 +56,8 @@ def measure(plugin: str, settings: Mapping[str, Any], seconds: float = SECONDS) 
     given = PluginSettings.model_validate(settings)
     heard = {s.partition(".")[0] for s in given.sources or descriptor.sources}
     beside = {name: PluginSettings() for name in registry.discover(heard)} if heard else {}
+    if heard and not beside:
+        return {"not": f"nothing that it reads is installed ({', '.join(sorted(heard))})"}
     samples, rate = read_sound("demo")
     preset = Preset(name="cost", plugins=beside | {plugin: given})
     begun: list[float] = []
