@@ -73,7 +73,7 @@ def page() -> str:
 
 
 def figures() -> dict[str, Any]:
-    """What was measured: the machine, and by plugin its figures or why there are none."""
+    """What was measured: the machine, and the figures by plugin."""
     if not FIGURES.is_file():
         return {"machine": "no machine yet", "plugins": {}}
     found: dict[str, Any] = json.loads(FIGURES.read_text(encoding="utf-8"))
@@ -91,7 +91,9 @@ def measure(names: list[str]) -> None:
         print(plugin, end=" ", flush=True)
         said = apart(plugin, wanted[plugin], SECONDS)
         print(said.get("not") or f"{said['call_ms']:.3g} ms, {100 * said['share']:.3g} %", flush=True)
-        found[plugin] = {k: round(v, 5) if k != "not" else v for k, v in said.items()}
+        found.pop(plugin, None)
+        if "not" not in said:
+            found[plugin] = {k: round(v, 5) for k, v in said.items()}
         where = f"{machine_line()} (load average {machine()['busy']})"
         write_json(FIGURES, {"machine": where, "plugins": dict(sorted(found.items()))})
 
