@@ -133,7 +133,7 @@ def test_what_is_imported_is_declared() -> None:
 
     core = named(project["dependencies"])
     extras = set().union(*(named(r) for r in project["optional-dependencies"].values()))
-    ours = {*PACKAGES, "tests", "scripts", "examples", ""}
+    ours = {*PACKAGES, "tests", "scripts", "examples", "", *(p.stem for p in (ROOT / "scripts").glob("*.py"))}
     for package in (*PACKAGES, "tests", "scripts", "examples"):
         for path in sources(package):
             for name in imports(parsed(path)):
