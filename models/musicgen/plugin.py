@@ -86,7 +86,7 @@ class MusicGen(JobPlugin):
     def run(
         self, request: Mapping[str, str | float], block: Array, time: float, job: JobControl
     ) -> list[Feature] | None:
-        """Keys of the request: ``text``, ``seconds``, ``bars`` (``beats``), ``bpm``, ``key``, ``tags``, ``seed``."""
+        """Request: ``text``, ``seconds``, ``bars``, ``beats``, ``bpm``, ``key``, ``tags``, ``seed``."""
         try:
             seconds = length(request, self._values["seconds"])
         except ValueError as e:
