@@ -401,9 +401,7 @@ def test_no_stall_of_less_than_a_beat_loses_a_counted_point(stretches: list, lea
         segments = (*segments[-8:], Segment(now, segments[-1].at(now), tempo / 60.0))
         line = Timeline(segments, bars, tempo, True)
         now += stall * 60.0 / tempo
-        end = (
-            now + stall * 60.0 / tempo + seconds
-        )  # caught up before the next stall
+        end = now + stall * 60.0 / tempo + seconds  # caught up before the next stall
         while now < end:
             points, due = cursor.due(now, line, clock)
             given += [(max(now, p.due + lead), 60.0 / tempo / 24.0, p) for p in points]
