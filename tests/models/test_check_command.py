@@ -10,13 +10,13 @@ from realtime.hosting.check import check_plugin
 from realtime.hosting.plugin import PluginFactory
 from realtime.hosting.registry import GROUP
 
-WITH_WEIGHTS = {"silero", "crepe", "pesto"}
-"""Their own tests check them: their weights are not here."""
+WANTING = {"silero", "crepe", "pesto", "spot"}
+"""Their own tests check them: the weights, or the examples, that they need are not here."""
 
 
 def causal() -> list[PluginFactory]:
     """The project's own plugins of the fast lane."""
-    points = [p for p in entry_points(group=GROUP) if p.value.startswith("models.") and p.name not in WITH_WEIGHTS]
+    points = [p for p in entry_points(group=GROUP) if p.value.startswith("models.") and p.name not in WANTING]
     ours = [p.load() for p in points]
     return [p for p in ours if p.descriptor.kind == "frame"]
 
