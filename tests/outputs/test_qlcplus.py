@@ -118,7 +118,7 @@ def test_os2l_beats_buttons_and_commands_act(desk: Desk, os2l: Os2lOutput) -> No
     os2l.send(Message("btn:strobe", (1.0,)))
     desk.program.until(lambda now: now[desk.button] == 255)
     os2l.send(Message("btn:strobe", (0.0,)))
-    desk.program.until(lambda now: now[desk.button] == 255)  # let go, it stays; pressed again too soon, QLC+ misses it
+    desk.program.until(lambda now: now[desk.button] == 255)  # pressed again too soon, QLC+ misses it
     os2l.send(Message("btn:strobe", (1.0,)))
     desk.program.until(lambda now: now[desk.button] == 0)
     os2l.send(Message("cmd:7", (0.5,)))  # per cent, which QLC+ takes for a level of 50 in 255
