@@ -64,7 +64,7 @@ def page() -> str:
     counts = {s: sum(r["state"] == s for r in rows) for s in STATES}
     told = (
         f"Of {len(rows)} rows, {counts['hosted']} are hosted in full, {counts['partly']} in part, "
-        f"{counts['bundle']} run as a bundle only, and {counts['missing']} are missing"
+        f"{counts['bundle']} run as a bundle only, missing: {counts['missing']}"
     )
     measured = figures()
     head = HEAD.format(counts=told, machine=measured["machine"])
