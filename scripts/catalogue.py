@@ -128,7 +128,8 @@ def _cost(plugin: Descriptor, measured: dict[str, Any]) -> str:
     found = measured.get(plugin.identifier, {})
     if "call_ms" not in found:
         return "on demand" if plugin.kind == "job" else "not measured"
-    told = f"{found['call_ms']:.3g} ms, {100 * found['share']:.2g} %"
+    call, share = (f"{v:.0f}" if v >= 100 else f"{v:.2g}" for v in (found["call_ms"], 100 * found["share"]))
+    told = f"{call} ms, {share} %"
     return f"{told} ({found['random']}, random weights)" if "random" in found else told
 
 
