@@ -279,8 +279,3 @@ class BeatNet(nn.Module):
         beat, downbeat, tempo, phase, metre = self.heads(self.dropout(y).float()).split(HEADS, -1)
         heads = Heads(beat[..., 0], downbeat[..., 0], tempo, phase, metre)
         return heads, (*kept, core) if rung is None else (*kept, core, rung)
-
-
-def parameters(net: nn.Module) -> int:
-    """How many weights it has."""
-    return sum(p.numel() for p in net.parameters())

@@ -22,7 +22,7 @@ from torch.nn import functional
 from models.beat.augment import Sampler
 from models.beat.export import export
 from models.beat.features import Features
-from models.beat.network import BeatNet, Heads, NetConfig, parameters
+from models.beat.network import BeatNet, Heads, NetConfig
 from models.beat.targets import IGNORE, TEMPO_BINS, Targets, tempo_position
 from models.training import loop
 from models.training.dataset import cache_features
@@ -117,7 +117,7 @@ def main() -> None:
     normalise(net, sampler)
     if a.start:
         net.load_state_dict(loop.load(a.start)["mean"], strict=False)
-    print(f"{parameters(net)} parameters, {len(sampler.items)} pieces, {sampler.hours:.1f} h", flush=True)
+    print(f"{loop.parameters(net)} parameters, {len(sampler.items)} pieces, {sampler.hours:.1f} h", flush=True)
 
     def step(number: int, model: nn.Module) -> dict[str, Tensor]:
         if a.refresh and number and number % a.refresh == 0:

@@ -22,7 +22,7 @@ from models.drums.augment import Sampler
 from models.drums.features import LABELS, SPEC
 from models.drums.targets import OUTPUTS, Targets
 from models.training import loop
-from models.training.causal import CausalConfig, CausalNet, export, parameters
+from models.training.causal import CausalConfig, CausalNet, export
 from models.training.dataset import cache_features
 
 HITS = 1 + len(LABELS)
@@ -85,7 +85,7 @@ def main() -> None:
         net.load_state_dict(loop.load(a.start)["mean"])
     else:
         net.normalise(torch.cat([sampler.batch(20_000_000 + k)[0] for k in range(2)]))
-    print(f"{parameters(net)} parameters, {len(sampler.items)} pieces, {sampler.hours:.1f} h", flush=True)
+    print(f"{loop.parameters(net)} parameters, {len(sampler.items)} pieces, {sampler.hours:.1f} h", flush=True)
 
     def step(number: int, model: nn.Module) -> dict[str, Tensor]:
         if a.refresh and number and number % a.refresh == 0:

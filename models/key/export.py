@@ -38,4 +38,4 @@ def export(net: KeyNet, path: Path) -> float:
 
 
 if __name__ == "__main__":
-    command(__doc__, KeyNet(), export)
+    command(__doc__, lambda about: KeyNet(), export)

@@ -11,7 +11,6 @@ whether anything is voiced.
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,8 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.pitch.features import BINS, OCTAVE, PITCHES, SIZE, SPECTRA, WINDOWS
-from models.training import loop
-from models.training.export import export_step
+from models.training.export import command, export_step
 
 States = tuple[Tensor, Tensor]
 STATES = ["bins", "whole"]
@@ -164,27 +162,5 @@ def export(net: PitchNet, path: Path) -> float:
     return export_step(Step(net.eval()), torch.rand(3, SIZE), dict(zip(STATES, net.initial(3))), ANSWERS, path)
 
 
-def parameters(net: nn.Module) -> int:
-    """How many weights it has."""
-    return sum(p.numel() for p in net.parameters())
-
-
-def load_net(path: Path) -> PitchNet:
-    """The averaged network of a checkpoint."""
-    found = loop.load(path)
-    net = PitchNet(NetConfig(**found["about"]["config"]))
-    net.load_state_dict(found["mean"])
-    return net.eval()
-
-
-def main() -> None:
-    """Export from the command line."""
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("out", type=Path)
-    ap.add_argument("checkpoint", type=Path)
-    a = ap.parse_args()
-    print(f"largest difference from torch {export(load_net(a.checkpoint), a.out):.2g}")
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, lambda about: PitchNet(NetConfig(**about["config"])), export)

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.pitch.features import BINS, PITCHES, SIZE, SPECTRA
-from models.pitch.network import NetConfig, PitchNet, export, parameters
+from models.pitch.network import NetConfig, PitchNet, export
 from models.training import loop
 from realtime.errors import UserError
 
@@ -111,7 +111,7 @@ def main() -> None:
     scenes, config = Scenes(a.scenes, a.batch, a.seed, a.frames), NetConfig()
     net = PitchNet(config)
     hours = scenes.x.shape[0] * scenes.length / 360_000
-    print(f"{parameters(net)} parameters, {len(scenes.x)} scenes, {hours:.1f} h", flush=True)
+    print(f"{loop.parameters(net)} parameters, {len(scenes.x)} scenes, {hours:.1f} h", flush=True)
 
     def step(number: int, model: nn.Module) -> dict[str, Tensor]:
         x, wanted, weight = scenes.batch(number)

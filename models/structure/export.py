@@ -36,4 +36,4 @@ def export(net: StructureNet, path: Path) -> float:
 
 
 if __name__ == "__main__":
-    command(__doc__, StructureNet(), export)
+    command(__doc__, lambda about: StructureNet(), export)

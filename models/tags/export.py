@@ -38,4 +38,4 @@ def export(net: TagNet, path: Path) -> float:
 
 
 if __name__ == "__main__":
-    command(__doc__, TagNet(), export)
+    command(__doc__, lambda about: TagNet(), export)

@@ -8,15 +8,13 @@ memory is in explicit states, so that it runs one frame at a time in the host an
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
-from models.training import loop
-from models.training.export import export_step
+from models.training.export import command, export_step
 
 States = tuple[Tensor, Tensor, Tensor]
 STATES = ["last", "near", "core"]
@@ -132,27 +130,5 @@ def export(net: CausalNet, path: Path) -> float:
     return export_step(Step(net.eval()), frame, dict(zip(STATES, net.initial(3))), ["probability"], path)
 
 
-def parameters(net: nn.Module) -> int:
-    """How many weights it has."""
-    return sum(p.numel() for p in net.parameters())
-
-
-def load_net(path: Path) -> CausalNet:
-    """The averaged network of a checkpoint."""
-    found = loop.load(path)
-    net = CausalNet(CausalConfig(**found["about"]["config"]))
-    net.load_state_dict(found["mean"])
-    return net.eval()
-
-
-def main() -> None:
-    """Export from the command line."""
-    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("out", type=Path)
-    ap.add_argument("checkpoint", type=Path)
-    a = ap.parse_args()
-    print(f"largest difference from torch {export(load_net(a.checkpoint), a.out):.2g}")
-
-
 if __name__ == "__main__":
-    main()
+    command(__doc__, lambda about: CausalNet(CausalConfig(**about["config"])), export)

@@ -10,7 +10,7 @@ import argparse
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -103,11 +103,21 @@ def parity(step: nn.Module, inputs: dict[str, Tensor], path: Path) -> float:
     return max(float(np.abs(e.numpy() - np.asarray(f)).max()) for e, f in zip(expected, found))
 
 
-def command(about: str | None, net: Net, export: Callable[[Net, Path], float]) -> None:
-    """Export from the command line: a checkpoint of :mod:`models.training.loop` as ONNX."""
+def command(
+    about: str | None, make: Callable[[dict[str, Any]], Net], export: Callable[[Net, Path], float]
+) -> None:
+    """Export from the command line: the averaged weights of a checkpoint of :mod:`models.training.loop` as ONNX.
+
+    Parameters
+    ----------
+    make : callable
+        A network of the shape that the checkpoint's ``about`` tells.
+    """
     ap = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("out", type=Path)
     ap.add_argument("checkpoint", type=Path)
     a = ap.parse_args()
-    net.load_state_dict(loop.load(a.checkpoint)["mean"])
+    found = loop.load(a.checkpoint)
+    net = make(found["about"])
+    net.load_state_dict(found["mean"])
     print(f"largest difference from torch {export(net, a.out):.2g}")

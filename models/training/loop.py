@@ -64,6 +64,11 @@ def load(path: Path) -> dict[str, Any]:
     return state
 
 
+def parameters(net: nn.Module) -> int:
+    """How many weights a network has."""
+    return sum(p.numel() for p in net.parameters())
+
+
 def average(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
     """Mean of the weights of several checkpoints of one run."""
     return {

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from models.training import loop
-from models.training.causal import CausalConfig, CausalNet, export, parameters
+from models.training.causal import CausalConfig, CausalNet, export
 from models.voice.features import LONG, SHORT, SIZE
 from models.voice.labels import runs
 from models.voice.mixing import FRAMES, SHARD, UNKNOWN, Material, shard
@@ -158,7 +158,7 @@ def main() -> None:
     else:
         net.normalise(torch.cat([scenes.batch(20_000_000 + k)[0] for k in range(2)]))
     hours = len(scenes.x) * FRAMES / 360_000
-    print(f"{parameters(net)} parameters, {len(scenes.x)} scenes, {hours:.1f} h", flush=True)
+    print(f"{loop.parameters(net)} parameters, {len(scenes.x)} scenes, {hours:.1f} h", flush=True)
 
     def step(number: int, model: nn.Module) -> dict[str, Tensor]:
         x, y, weight = scenes.batch(number)

@@ -13,9 +13,10 @@ import torch
 from models.pitch import scenes, train
 from models.pitch.backing import Music, chords
 from models.pitch.features import HOP, OCTAVE, PITCHES, SIZE
-from models.pitch.network import NetConfig, PitchNet, export, parameters
+from models.pitch.network import NetConfig, PitchNet, export
 from models.pitch.periodicity import LOWEST
 from models.pitch.voices import FRAMES, LENGTH, SECONDS, track, waves
+from models.training import loop
 from realtime.errors import UserError
 
 
@@ -76,7 +77,7 @@ def test_frame_by_frame_is_the_sequence() -> None:
             one, said, states = net(x[k : k + 1], states)
             assert torch.allclose(one[0], pitch[k], atol=1e-4)
             assert torch.allclose(said[0], voiced[k], atol=1e-4)
-    assert parameters(net) < 200_000
+    assert loop.parameters(net) < 200_000
 
 
 def test_training_learns_and_exports(tmp_path: Path) -> None:
