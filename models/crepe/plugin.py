@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from models.crepe.network import RATE, WINDOW, Network, decode
-from models.pitch.notes import Notes, midi
+from models.pitch.notes import Notes
 from realtime.hosting.plugin import Array, AudioInput, Context, Descriptor, Feature, Output, Parameter, Plugin
 from realtime.store.store import Store
 
@@ -61,15 +61,7 @@ class Crepe(Plugin):
         if float(np.dot(sound, sound)) / WINDOW > _FLOOR:
             pitch, confidence = decode(self._network.step(sound))
             hz = pitch if confidence >= self._values["threshold"] else 0.0
-        at = time - _LAG
-        found = [
-            Feature("hz", at, hz),
-            Feature("confidence", at, confidence),
-            Feature("midi", at, midi(hz) if hz else 0.0),
-        ]
-        for note, starts in self._notes.process(hz):
-            found.append(Feature("note", at, float(note), "on" if starts else "off"))
-        return found
+        return self._notes.features(time - _LAG, hz, confidence)
 
     def reset(self) -> None:
         self._notes = Notes()

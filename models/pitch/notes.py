@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from realtime.hosting.plugin import Feature
+
 _SEMITONE = 0.65  # how far the pitch may stray from the note before another one is considered
 _SETTLE = 3  # hops that a new note must hold
 _RELEASE = 4  # unvoiced hops that end a note
@@ -20,6 +22,27 @@ class Notes:
     def __init__(self) -> None:
         self._note, self._candidate = -1, -1
         self._held, self._silent = 0, 0
+
+    def features(self, time: float, hz: float, confidence: float) -> list[Feature]:
+        """What a pitch plugin tells of one hop: ``hz``, ``confidence``, ``midi``, and ``note`` events.
+
+        Parameters
+        ----------
+        time : float
+            Stream seconds of the pitch.
+        hz : float
+            0 = unvoiced.
+        confidence : float
+            0 to 1.
+        """
+        found = [
+            Feature("hz", time, hz),
+            Feature("confidence", time, confidence),
+            Feature("midi", time, midi(hz) if hz else 0.0),
+        ]
+        for note, starts in self.process(hz):
+            found.append(Feature("note", time, float(note), "on" if starts else "off"))
+        return found
 
     def process(self, hz: float) -> list[tuple[int, bool]]:
         """Pitch of one hop (0 = unvoiced) in; (note, starts) out, ends before starts."""

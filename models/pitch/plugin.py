@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from models.pitch.features import FLOOR, HOP, LAG, LONGEST, RATE, Evidence
-from models.pitch.notes import Notes, midi
+from models.pitch.notes import Notes
 from models.pitch.tracker import CLEAR, TRUST, PitchTracker
 from realtime.hosting.plugin import Array, AudioInput, Context, Descriptor, Feature, Output, Parameter, Plugin
 
@@ -74,15 +74,7 @@ class Pitch(Plugin):
         loud = power > self._loudest * 10 ** (-self._values["gate"] / 10)
         self._voiced = loud and strength > limit and self._values["low"] <= pitch <= self._values["high"]
         hz = pitch if self._voiced else 0.0
-        at = time - LAG
-        found = [
-            Feature("hz", at, hz),
-            Feature("confidence", at, max(0.0, min(1.0, strength))),
-            Feature("midi", at, midi(hz) if hz else 0.0),
-        ]
-        for note, starts in self._notes.process(hz):
-            found.append(Feature("note", at, float(note), "on" if starts else "off"))
-        return found
+        return self._notes.features(time - LAG, hz, max(0.0, min(1.0, strength)))
 
     def _estimate(self, block: Array, sounds: bool) -> tuple[float, float]:
         """Pitch in Hz and the confidence that it is one, whatever the voicing; zeros in silence."""

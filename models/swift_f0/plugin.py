@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from models.pitch.notes import Notes, midi
+from models.pitch.notes import Notes
 from models.swift_f0.network import AHEAD, BEFORE, FRAME, HIGHEST, LOWEST, QUIET, RATE, Network
 from realtime.hosting.plugin import Array, AudioInput, Context, Descriptor, Feature, Output, Parameter, Plugin
 from realtime.store.store import Store
@@ -76,14 +76,7 @@ class SwiftF0(Plugin):
         values = self._values
         voiced = confidence >= values["threshold"] and values["low"] <= pitch <= values["high"]
         hz = pitch if voiced else 0.0
-        found = [
-            Feature("hz", at, hz),
-            Feature("confidence", at, confidence),
-            Feature("midi", at, midi(hz) if hz else 0.0),
-        ]
-        for note, starts in self._notes.process(hz):
-            found.append(Feature("note", at, float(note), "on" if starts else "off"))
-        return found
+        return self._notes.features(at, hz, confidence)
 
     def reset(self) -> None:
         self._notes = Notes()
