@@ -68,9 +68,7 @@ class Stepper:
         return self._answers
 
 
-def _bound(
-    session: onnxruntime.InferenceSession, inputs: list[F32], outputs: list[F32]
-) -> onnxruntime.IOBinding:
+def _bound(session: onnxruntime.InferenceSession, inputs: list[F32], outputs: list[F32]) -> onnxruntime.IOBinding:
     """The session's arrays, all bound in place."""
     binding = session.io_binding()
     for node, array in zip(session.get_inputs(), inputs, strict=True):
