@@ -44,15 +44,17 @@ class Stepper:
         if tuple(o.name for o in outputs) != answers + tuple(f"{s.name}_next" for s in states):
             names = ", ".join(o.name for o in outputs)
             raise UserError(f"{path}: not the network that is wanted here (outputs {names})")
-        self._frame = np.zeros(_shape(frame), np.float32)
-        found = [np.zeros(_shape(o), np.float32) for o in outputs[: len(answers)]]
-        self._entry, self._answers = self._frame[0], [a[0] for a in found]
+        heard = np.zeros(_shape(frame), np.float32)
         # Two sets of states, in turn what is read and what is written.
         self._states = [[np.zeros(_shape(s), np.float32) for s in states] for _ in range(2)]
+        first, second = self._states
+        silence = dict(zip([i.name for i in (frame, *states)], [heard, *first]))
+        told: list[F32] = self._session.run(answers, silence)  # a graph does not say the sizes of all its answers
         self._turns = [
-            _bound(self._session, [self._frame, *read], [*found, *written])
-            for read, written in (self._states, self._states[::-1])
+            _bound(self._session, [heard, *read], [*told, *written])
+            for read, written in ((first, second), (second, first))
         ]
+        self._frame, self._answers = heard[0], [a[0] for a in told]
         self._turn = 0
 
     def reset(self) -> None:
@@ -62,7 +64,7 @@ class Stepper:
 
     def step(self, frame: F32) -> list[F32]:
         """One frame, without the batch axis; returns the answers, without it too, valid until the next call."""
-        self._entry[:] = frame
+        self._frame[:] = frame
         self._session.run_with_iobinding(self._turns[self._turn])
         self._turn = 1 - self._turn
         return self._answers
