@@ -54,7 +54,7 @@ class Stepper:
             _bound(self._session, [heard, *read], [*told, *written])
             for read, written in ((first, second), (second, first))
         ]
-        self._frame, self._answers = heard[0], [a[0] for a in told]
+        self._frame, self._answers = heard[0], [a[0, ...] for a in told]
         self._turn = 0
 
     def reset(self) -> None:
