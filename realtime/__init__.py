@@ -32,7 +32,7 @@ if TYPE_CHECKING:
         Latest,
     )
     from realtime.hosting.plugin import AudioInput, Context, Descriptor, Feature, Output, Parameter, Plugin, Text
-    from realtime.hosting.spectral import LogMelSpec, StftSpec
+    from realtime.hosting.spectral import FluxSpec, LogMelSpec, StftSpec
     from realtime.musical import Beat, BeatObservation
     from realtime.preset import Preset
     from realtime.preset import load as load_preset
@@ -54,6 +54,7 @@ _HOME = {
     "JobControl": "realtime.hosting.kinds",
     "JobPlugin": "realtime.hosting.kinds",
     "Latest": "realtime.hosting.kinds",
+    "FluxSpec": "realtime.hosting.spectral",
     "LogMelSpec": "realtime.hosting.spectral",
     "Output": "realtime.hosting.plugin",
     "Parameter": "realtime.hosting.plugin",
@@ -80,6 +81,7 @@ __all__ = [
     "Event",
     "EventPlugin",
     "Feature",
+    "FluxSpec",
     "Happening",
     "InsertPlugin",
     "JobControl",

@@ -75,6 +75,7 @@ class Follower:
         self._let_go = False
         self._trace: deque[float] = deque(maxlen=128)
         self._events: deque[TransportEvent] = deque(maxlen=256)
+        self._idle_until = -math.inf
         self._jumps = 0
         self._relocations = 0
         self._rejected = 0
@@ -276,6 +277,8 @@ class Follower:
         self._course.steer(start, self._course.target, self.settings.max_slew)
 
     def _draw(self) -> Timeline:
+        """The timeline anew; whatever changes it ends the idle time."""
+        self._idle_until = -math.inf
         locked = self._state != "searching"
         course = self._course
         return Timeline(course.segments, self._bars.maps, course.rate * 60.0, locked, self._jumps, course.broken)
@@ -288,6 +291,9 @@ class Follower:
         A beat is committed when it lies within the horizon; from then on its time stands. Beats that fell into
         lost sound are counted (outputs, which run on, have sent them) but not committed late.
         """
+        if self._now <= now < self._idle_until:
+            self._now = now
+            return []
         if now < self._now or not math.isfinite(now):
             return []
         self._now = now
@@ -313,7 +319,19 @@ class Follower:
             self._watch()
         if beats or missed > 0:
             self.timeline = self._draw()
+        self._idle_until = self._busy_from()
         return beats
+
+    def _busy_from(self) -> float:
+        """Until when nothing has to be done if nothing is heard or asked: safely before the next beat."""
+        if self._course.switch is not None:
+            return self._now
+        until = self._course.when(self._number + 1, self._last_time)
+        if self._sends():
+            until -= self.settings.horizon_ms / 1000.0
+        if self._state == "locked":
+            until = min(until, self._trusted.time + FRESH if self._trusted is not None else self._now)
+        return until - 0.001
 
     def _commit(self, time: float) -> Beat:
         self._number += 1
@@ -353,6 +371,8 @@ class Follower:
 
     def events(self) -> list[TransportEvent]:
         """What has happened since the last call, in order (at most the newest 256)."""
+        if not self._events:
+            return []
         found = list(self._events)
         self._events.clear()
         return found

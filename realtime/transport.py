@@ -7,7 +7,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 from realtime.course import aligned, fold, wrap
 from realtime.errors import UserError
@@ -51,6 +51,21 @@ class TransportState:
     high_bpm: float
     relocations: int
     rejected: int
+
+
+class Glance(NamedTuple):
+    """What changes all the time, for displays."""
+
+    bpm: float
+    beat_phase: float
+    bar_phase: float
+    beat_in_bar: int
+    beats_per_bar: int
+    beat: int
+    bar: int
+    phrase: int
+    confidence: float
+    locked: bool
 
 
 class Transport(Follower):
@@ -331,28 +346,44 @@ class Transport(Follower):
         """The state as plain data."""
         return asdict(self.state())
 
-    def state(self) -> TransportState:
-        """The clock as it stands at the last `advance`."""
+    @property
+    def lock(self) -> LockState:
+        """Whether it is locked, and to what."""
+        return self._state
+
+    def _fresh(self) -> BeatObservation | None:
+        """What the tracker believes now, if it hears anything."""
+        obs = self._latest
+        return obs if obs is not None and obs.evidence and self._now - obs.time <= FRESH else None
+
+    def glance(self) -> Glance:
+        """The pulse as it stands at the last `advance`."""
         position = self._course.at(self._now)
         number = max(0, math.floor(position + 1e-9))
-        place = self.timeline.place(max(1, number))
+        beat_in_bar, beats_per_bar, bar, phrase = self.timeline.place(max(1, number))
         phase = min(max(position - number, 0.0), 0.999999)
-        obs = self._latest
-        fresh = obs is not None and obs.evidence and self._now - obs.time <= FRESH
+        obs = self._fresh()
+        return Glance(
+            self._course.rate * 60.0,
+            phase,
+            (beat_in_bar - 1 + phase) / beats_per_bar,
+            beat_in_bar,
+            beats_per_bar,
+            number,
+            bar,
+            phrase,
+            obs.confidence if obs is not None else 0.0,
+            self._state != "searching",
+        )
+
+    def state(self) -> TransportState:
+        """The clock as it stands at the last `advance`."""
+        obs = self._fresh()
         pending = self._course.switch[1] if self._course.switch else 1.0
         return TransportState(
+            **self.glance()._asdict(),
             state=self._state,
-            locked=self._state != "searching",
-            bpm=self._course.rate * 60.0,
-            confidence=obs.confidence if obs and fresh else 0.0,
-            downbeat_confidence=obs.downbeat_confidence if obs and fresh else 0.0,
-            beat=number,
-            beat_phase=phase,
-            bar_phase=(place.beat_in_bar - 1 + phase) / place.beats_per_bar,
-            beat_in_bar=place.beat_in_bar,
-            beats_per_bar=place.beats_per_bar,
-            bar=place.bar,
-            phrase=place.phrase,
+            downbeat_confidence=obs.downbeat_confidence if obs is not None else 0.0,
             multiplier=self._factor * pending,
             tempo_locked=self._locked_tempo > 0.0,
             held=self._held,

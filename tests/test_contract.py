@@ -15,8 +15,8 @@ from realtime.bus import Event, Value
 from realtime.engine import Engine
 from realtime.hosting import registry
 from realtime.hosting.frontend import FrontEnd
-from realtime.hosting.plugin import ENGINE_RATE, TICK
-from realtime.hosting.slot import Result, Slot
+from realtime.hosting.plugin import ENGINE_RATE, TICK, Feature
+from realtime.hosting.slot import Slot
 from realtime.preset import PluginSettings, Preset
 from tests.fixtures.sources import ArraySource
 
@@ -82,7 +82,7 @@ def test_the_first_seconds_do_not_change_when_the_sound_goes_on_nor_with_the_blo
     assert [p["errors"] for p in engine.status()["plugins"]] == [0] * len(NAMES)
 
 
-def results(slot: Slot, sound: np.ndarray, start: float = 0.0) -> list[Result]:
+def results(slot: Slot, sound: np.ndarray, start: float = 0.0) -> list[Feature]:
     """Run one prepared slot over `sound` with a front end of its own, stream time beginning at `start`."""
     front = FrontEnd()
     front.restart(start)
@@ -117,7 +117,7 @@ def test_two_instances_share_nothing(name: str, music: np.ndarray) -> None:
     fronts = [FrontEnd(), FrontEnd()]
     for slot, front in zip((a, b), fronts, strict=True):
         slot.feed = front.feed(slot.descriptor.input)
-    got: list[Result] = []
+    got: list[Feature] = []
     other = music[::-1]
     for k in range(2 * ENGINE_RATE // TICK):
         now = (k + 1) * TICK / ENGINE_RATE

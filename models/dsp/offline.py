@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import numpy.typing as npt
 
 from realtime.hosting.plugin import Array, AudioInput, Context, Feature, Plugin, PluginFactory
-from realtime.hosting.spectral import LogMelSpec, Spectrum, log_mel
+from realtime.hosting.spectral import frames
 
 
 def prepared(kind: PluginFactory, **parameters: float) -> Plugin:
@@ -39,18 +41,15 @@ def drive(plugin: Plugin, samples: npt.NDArray[np.floating], start: float = 0.0)
     stereo = isinstance(spec, AudioInput) and spec.channels == 2
     if stereo and sound.ndim == 1:
         sound = np.stack([sound, sound])
-    length = spec.length if isinstance(spec, AudioInput) else spec.window
-    stft = spec.stft if isinstance(spec, LogMelSpec) else spec
-    spectrum = None if isinstance(stft, AudioInput) else Spectrum(stft)
-    padding = np.zeros((*sound.shape[:-1], length - spec.hop), np.float32)
-    padded = np.concatenate([padding, sound], axis=-1)
+    if isinstance(spec, AudioInput):
+        padding = np.zeros((*sound.shape[:-1], spec.length - spec.hop), np.float32)
+        padded = np.concatenate([padding, sound], axis=-1)
+        count = sound.shape[-1] // spec.hop
+        blocks: Iterable[Array] = (padded[..., k * spec.hop : k * spec.hop + spec.length] for k in range(count))
+    else:
+        blocks = frames(sound, spec)
     found: list[tuple[float, Feature]] = []
-    for k in range(sound.shape[-1] // spec.hop):
-        block: Array = padded[..., k * spec.hop : k * spec.hop + length]
-        if spectrum is not None:
-            block = spectrum.frame(block)
-            if isinstance(spec, LogMelSpec):
-                block = log_mel(block, spec)
+    for k, block in enumerate(blocks):
         block.flags.writeable = False
         time = start + (k + 1) * spec.hop / spec.sample_rate
         found += [(time, feature) for feature in plugin.process(block, time) or ()]

@@ -6,21 +6,21 @@ import math
 
 import numpy as np
 
-from models.dsp.flux import FLUX_DELAY, FLUX_SPEC, SuperFlux
+from models.dsp.flux import FLUX, FLUX_DELAY
 from realtime.hosting.plugin import Array, Context, Descriptor, Feature, Output, Parameter, Plugin
 
-_HOP = FLUX_SPEC.hop / FLUX_SPEC.sample_rate
+_HOP = FLUX.hop / FLUX.sample_rate
 _MEAN = 120  # frames of the adaptive threshold, 0.6 s
 _FLOOR = 0.025
 _OVER = 1.5
 _REARM = 0.4
 _LOUD = 0.08
 _KEEP = math.exp(-_HOP / 5.0)
-_MEAN_RISE = 1 / (FLUX_SPEC.bands * math.log(10.0))  # per band, in powers of ten
+_MEAN_RISE = 1 / (FLUX.size * math.log(10.0))  # per band, in powers of ten
 
 
 class Onset(Plugin):
-    """SuperFlux with a causal threshold.
+    """Spectral flux with a causal threshold.
 
     An onset is reported at the first frame whose flux exceeds `threshold` × (a floor + 1.5 × the mean of the last
     0.6 s), at least `refractory_ms` after the one before and after the flux has fallen below 40 % of its peak.
@@ -33,7 +33,7 @@ class Onset(Plugin):
         maker="Sidechain",
         license="MIT",
         version="1.0.0",
-        input=FLUX_SPEC,
+        input=FLUX,
         latency=FLUX_DELAY,
         parameters=(
             Parameter("threshold", "Threshold", "", 0.3, 5.0, 1.0, description="larger finds fewer onsets"),
@@ -55,7 +55,6 @@ class Onset(Plugin):
     def prepare(self, context: Context) -> None:
         self._threshold = context.parameters["threshold"]
         self.parameter("refractory_ms", context.parameters["refractory_ms"])
-        self._flux = SuperFlux(FLUX_SPEC)
         self.reset()
 
     def parameter(self, identifier: str, value: float) -> None:
@@ -65,7 +64,7 @@ class Onset(Plugin):
             self._refractory = round(value / 1000 / _HOP)
 
     def process(self, block: Array, time: float) -> list[Feature]:
-        rise = float(np.add.reduce(self._flux.process(block))) * _MEAN_RISE
+        rise = float(np.add.reduce(block)) * _MEAN_RISE
         limit = self._threshold * (_FLOOR + _OVER * self._total / _MEAN)
         slot = self._frames % _MEAN
         self._total += rise - self._recent[slot]
@@ -86,7 +85,6 @@ class Onset(Plugin):
         return found
 
     def reset(self) -> None:
-        self._flux.reset()
         self._recent = [0.0] * _MEAN
         self._total = 0.0
         self._frames = 0

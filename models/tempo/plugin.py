@@ -7,7 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from models.dsp.flux import FLUX_SPEC, SuperFlux
+from models.dsp.flux import FLUX, FLUX_SPEC
 from models.tempo.pulse import STEP, PulseFilter, Reading
 from realtime.hosting.plugin import Array, Context, Descriptor, Feature, Output, Parameter, Plugin
 from realtime.musical import BeatObservation
@@ -35,7 +35,7 @@ class Tempo(Plugin):
         maker="Sidechain",
         license="MIT",
         version="1.0.0",
-        input=FLUX_SPEC,
+        input=FLUX,
         latency=_DELAY,
         parameters=(
             Parameter("caution", "Caution", "", 0.2, 5.0, 1.0, description="larger reports less confidence"),
@@ -57,7 +57,6 @@ class Tempo(Plugin):
 
     def prepare(self, context: Context) -> None:
         self._caution = context.parameters["caution"]
-        self._flux = SuperFlux(FLUX_SPEC)
         self._sum = _bands()
         self._filter = PulseFilter()
         self.reset()
@@ -66,7 +65,7 @@ class Tempo(Plugin):
         self._caution = value
 
     def process(self, block: Array, time: float) -> list[Feature] | None:
-        flux = np.dot(self._flux.process(block), self._sum).tolist()
+        flux = np.dot(block, self._sum).tolist()
         self._loudest = list(map(max, self._loudest, flux))
         self._frames += 1
         if self._frames % _FRAMES:
@@ -115,7 +114,6 @@ class Tempo(Plugin):
         )
 
     def reset(self) -> None:
-        self._flux.reset()
         self._filter.reset()
         self._loudest, self._mean = [0.0] * 3, [0.03] * 3
         self._activity, self._stable, self._lost = 0.0, 0.0, False

@@ -54,12 +54,15 @@ class ChannelMap:
         return samples if self.transparent else self.choose(samples) * self._gain
 
 
-def mix_down(samples: Array) -> Array:
+def mix_down(samples: Array, out: Array | None = None) -> Array:
     """Mean of the channels, shape (n, channels) → (n,); each row's result depends on that row alone."""
     channels = samples.shape[1]
     if channels == 1:
-        return samples[:, 0]
-    total = samples[:, 0] + samples[:, 1]
+        if out is None:
+            return samples[:, 0]
+        out[:] = samples[:, 0]
+        return out
+    total: Array = np.add(samples[:, 0], samples[:, 1], out=out)
     for channel in range(2, channels):
         total += samples[:, channel]
     total *= np.float32(1.0 / channels)

@@ -18,6 +18,8 @@ _PIECE = 512
 """Most output frames computed at once, which bounds the scratch memory whatever the block."""
 _MOST_THINNED = 12
 """Whole-number ratios up to this are filtered at the source's rate and thinned out, which is quicker."""
+_SIDE = 8
+"""Most neighbouring outputs that one row of a product makes."""
 _LANES = 32
 """Dot products over a multiple of so many taps need no slow remainder."""
 
@@ -47,9 +49,6 @@ class StreamResampler:
         frequency (linear phase).
     taps : int
         Source frames that each output frame looks at.
-    thinning : tuple of (ndarray of float32, int) or None
-        For whole-number ratios: filter and ratio. Output frame ``m`` is the dot product of the filter with as many
-        source frames, the newest of them frame ``m * ratio``; who has the past at hand needs no more than that.
 
     References
     ----------
@@ -69,14 +68,14 @@ class StreamResampler:
         self.identity = self._up == self._down
         self.taps, cutoff, beta = _design(source_rate, target_rate)
         self.delay = 0.0 if self.identity else self.taps / 2 / source_rate
-        self.thinning: tuple[Array, int] | None = None
+        self._thinning: Array | None = None
         if not self.identity:
             self._bank, self._offsets = self._tables(cutoff, beta)
             self._piece_in = max(1, _PIECE * self._down // self._up)
             self._held = self.taps - 1
             if self._up == 1 and self._down <= _MOST_THINNED:
                 padding = np.zeros(-self.taps % _LANES, np.float32)
-                self.thinning = np.concatenate([padding, self._bank[0]]), self._down
+                self._thinning = np.concatenate([padding, self._bank[0]])
                 self._held += len(padding)
             length = self._held + self._piece_in
             self._history = np.zeros((channels, length), np.float32)
@@ -92,6 +91,12 @@ class StreamResampler:
         self._made = 0
         if not self.identity:
             self._history[:] = 0.0
+
+    def thinner(self, frames: int) -> Thinner | None:
+        """The same filter for pieces of `frames` source frames, if both that and the ratio allow for it."""
+        if self.identity or self._up > 1 or frames % self._down:
+            return None
+        return Thinner(self._bank[0], self._down, frames)
 
     def process(self, x: Array) -> Array:
         """Take the next frames and return all output frames that they complete.
@@ -128,11 +133,11 @@ class StreamResampler:
         count = self._outputs(self._taken + n) - self._made
         held = self._held
         self._history[:, held : held + n] = x.T
-        if count and self.thinning is not None:
+        if count and self._thinning is not None:
             first = self._made * self._down - self._taken
             for channel, history in enumerate(self._history):
                 # One dot product of fixed length an output, unlike a matrix product (see above).
-                full = np.correlate(history[: held + n], self.thinning[0], "valid")
+                full = np.correlate(history[: held + n], self._thinning, "valid")
                 y[:count, channel] = full[first :: self._down]
         elif count:
             scratch = self._scratch[:count]
@@ -177,6 +182,53 @@ class StreamResampler:
         order = np.arange(self._up + _PIECE + 2, dtype=np.int64) * self._down
         bank = _filters(np.arange(self._up) / self._up, self.taps, cutoff, beta)
         return bank[order % self._up], order // self._up
+
+
+class Thinner:
+    """Filters one channel and keeps every `ratio`-th frame, in pieces of one length: for who has the past at hand.
+
+    One product of matrices makes some neighbouring outputs from the stretch that they share. Its shape is always
+    the same, so the results do not depend on how many pieces are there at a time.
+
+    Parameters
+    ----------
+    taps : ndarray of float32
+        Output frame ``m`` is their dot product with as many source frames, the newest of them frame ``m * ratio``.
+    ratio : int
+    frames : int
+        Source frames a piece, a multiple of `ratio`.
+
+    Attributes
+    ----------
+    length : int
+        Source frames that a piece looks at, its own included.
+    """
+
+    def __init__(self, taps: Array, ratio: int, frames: int) -> None:
+        made = frames // ratio
+        side = math.gcd(made, _SIDE)
+        stretch = (side - 1) * ratio + len(taps)
+        self.length = frames + len(taps) - 1
+        self._matrix = np.zeros((stretch, side), np.float32)
+        for k in range(side):
+            self._matrix[k * ratio : k * ratio + len(taps), k] = taps
+        self._strides = (4 * side * ratio, 4)
+        self._rows = np.zeros((made // side, stretch), np.float32)
+        self._made = np.zeros((made // side, side), np.float32)
+        self._flat = self._made.reshape(-1)
+
+    def process(self, heard: Array) -> Array:
+        """The frames of one piece; overwritten by the next call.
+
+        Parameters
+        ----------
+        heard : ndarray of float32, shape (length,)
+            Contiguous, the piece at its end.
+        """
+        rows = self._rows
+        rows[...] = np.ndarray(rows.shape, np.float32, heard, strides=self._strides)
+        np.dot(rows, self._matrix, out=self._made)
+        return self._flat
 
 
 def _design(source_rate: int, target_rate: int) -> tuple[int, float, float]:

@@ -21,7 +21,7 @@ from realtime.cli.common import add_json, notice, print_json, print_table
 from realtime.hosting import registry
 from realtime.hosting.plugin import AudioInput, Descriptor, Output, Parameter
 from realtime.hosting.registry import Entry
-from realtime.hosting.spectral import LogMelSpec
+from realtime.hosting.spectral import FluxSpec, LogMelSpec
 from realtime.store.store import Store
 from realtime.store.weights import weights
 
@@ -109,7 +109,7 @@ def _input(d: Descriptor) -> dict[str, Any]:
             "hop": spec.hop,
             "window": spec.length,
         }
-    kind = "logmel" if isinstance(spec, LogMelSpec) else "stft"
+    kind = "flux" if isinstance(spec, FluxSpec) else "logmel" if isinstance(spec, LogMelSpec) else "stft"
     return {"kind": kind, "sample_rate": spec.sample_rate, "hop": spec.hop, "window": spec.window}
 
 

@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
-from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +27,11 @@ from realtime.audio.tape import Tape
 from realtime.bus import Bus
 from realtime.errors import PluginError, UserError
 from realtime.hosting.frontend import MOST_AHEAD, FrontEnd
-from realtime.hosting.plugin import ENGINE_RATE, TICK
-from realtime.hosting.slot import Result, Slot
+from realtime.hosting.plugin import ENGINE_RATE, TICK, Feature
+from realtime.hosting.slot import Slot
 from realtime.hosting.slowlane import SlowLane
-from realtime.transport import Transport
+from realtime.musical import BeatObservation
+from realtime.transport import Glance, Transport
 
 F32 = npt.NDArray[np.float32]
 
@@ -49,21 +49,7 @@ _MOST_COMMANDS = 256
 _VALUES_EVERY = 4
 """Ticks between two updates of the transport's values on the bus (20 ms)."""
 
-_SHOWN = (
-    "bpm",
-    "beat_phase",
-    "bar_phase",
-    "beat_in_bar",
-    "beats_per_bar",
-    "beat",
-    "bar",
-    "phrase",
-    "confidence",
-    "locked",
-)
-_NAMES = tuple(f"transport.{field}" for field in _SHOWN)
-_GLANCE = attrgetter(*_SHOWN)
-
+_GLANCE = tuple(f"transport.{field}" for field in Glance._fields)
 
 DEADLINE = 0.01
 """Seconds after its sound was there within which a block is to be done: the hop of most plugins. ``missed`` counts
@@ -302,17 +288,18 @@ class FastLane:
         while self._messages:
             self.bus.publish(now, now, "host", "message", None, self._messages.popleft())
 
-    def _publish(self, slot: Slot, results: list[Result], now: float) -> None:
-        plugin, names = slot.identifier, slot.names
-        for output, at, value, label, observation in results:
-            if observation is not None:
-                self.transports[plugin].observe(observation)
-                self.bus.set(f"{plugin}.tempo", at, observation.tempo)
-                self.bus.set(f"{plugin}.confidence", at, observation.confidence)
-            elif output.kind == "event":
-                self.bus.publish(at, now, plugin, output.identifier, value, label)
+    def _publish(self, slot: Slot, results: list[Feature], now: float) -> None:
+        names, put = slot.names, self.bus.set
+        for output, at, value, label in results:
+            name = names.get(output)
+            if name is not None:
+                put(name, at, value, label)
+            elif isinstance(value, BeatObservation):
+                self.transports[slot.identifier].observe(value)
+                put(f"{slot.identifier}.tempo", at, value.tempo)
+                put(f"{slot.identifier}.confidence", at, value.confidence)
             else:
-                self.bus.set(names[output.identifier], at, value, label)
+                self.bus.publish(at, now, slot.identifier, output, value, label)
 
     def _advance(self, name: str, transport: Transport, now: float) -> None:
         for beat in transport.advance(now):
@@ -325,11 +312,10 @@ class FastLane:
         transport = self.transports.get(self.main)
         if transport is None:
             return
-        s = transport.state()
         put = self.bus.set
-        for name, value in zip(_NAMES, _GLANCE(s)):
+        for name, value in zip(_GLANCE, transport.glance()):
             put(name, now, float(value))
-        put("transport.state", now, None, s.state)
+        put("transport.state", now, None, transport.lock)
 
     def _gap(self, lost: int, rate: int) -> None:
         """Sound is missing: a short gap becomes silence, a long one a jump in time."""

@@ -9,8 +9,6 @@ bit, and no feed gets anything before its tick has come.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-
 import numpy as np
 import numpy.typing as npt
 
@@ -18,17 +16,23 @@ from realtime.audio.channels import mix_down
 from realtime.audio.resample import StreamResampler
 from realtime.hosting.line import Line
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, InputSpec
-from realtime.hosting.spectral import LogMelSpec, Spectrum, StftSpec, log_mels
+from realtime.hosting.spectral import (
+    FluxSpec,
+    LogMelSpec,
+    Rises,
+    SpectralSpec,
+    Spectrum,
+    StftSpec,
+    logarithm,
+    mels,
+)
 
 F32 = npt.NDArray[np.float32]
 
 MOST_AHEAD = 32
 """Ticks that may be appended before they are stepped through."""
 
-_LAG = 8
-"""Ticks after which sound is resampled even if nobody has asked for it yet."""
-
-_ROOM = (2 * MOST_AHEAD + _LAG + 4) * TICK
+_ROOM = (2 * MOST_AHEAD + 4) * TICK
 _BATCH = 64
 """Most frames of a spectrum that are computed at once."""
 
@@ -43,57 +47,67 @@ class RateStream:
     channels : int
         1 or 2.
     source : Line, optional
-        Sound at the engine rate that is shared with other streams, taken from when needed; without it, sound is
-        pushed.
+        Sound at the engine rate that is shared with other streams; without it, sound is pushed.
+
+    Attributes
+    ----------
+    ticks : int
+        Ticks of the source that count as heard since the last restart; more may lie ready.
     """
 
     def __init__(self, rate: int, channels: int, source: Line | None = None) -> None:
         self.rate = rate
         self.channels = channels
+        self.ticks = 0
         self._resampler = StreamResampler(ENGINE_RATE, rate, channels)
         self.delay = self._resampler.delay
-        self.written = 0
-        self._source = source
-        shared = source is not None and self._resampler.identity
-        room = _ROOM * -(-rate // ENGINE_RATE)
-        self._line = source if source is not None and shared else Line(channels, room)
-        self._shared = shared
+        self._thinner = self._resampler.thinner(TICK)
+        self._pushed = source is None
+        self._source = source or Line(channels, _ROOM)
+        self._shared = self._resampler.identity
+        self._line = self._source if self._shared else Line(channels, _ROOM * -(-rate // ENGINE_RATE))
+        if self._thinner is not None:
+            self._source.reserve(self._thinner.length)
         self._first = self._line.written  # of the line's samples, the first that counts
-        self._taken = 0 if source is None else source.written
-        self._heard = 0
-        self._ticks = 0
+        self._taken = self._source.written
         self._origin = 0.0
+
+    @property
+    def written(self) -> int:
+        """Samples heard since the last restart."""
+        return -(-self.ticks * TICK * self.rate // ENGINE_RATE)
+
+    def tick_of(self, end: int) -> int:
+        """The tick with which sample number ``end - 1`` is heard."""
+        return (end - 1) * ENGINE_RATE // (TICK * self.rate) + 1
 
     def reserve(self, window: int) -> None:
         """Make sure that windows of that length can be read."""
         self._line.reserve(window)
 
-    def push(self, samples: F32) -> None:
-        """Append engine samples, shape ``(n, channels)`` or ``(n,)``; they count as heard at once."""
-        self._line.append(self._resampler.process(samples))
-        self.written = self._line.written - self._first
+    def push(self, tick: F32) -> None:
+        """Append one tick of engine samples, shape ``(TICK, channels)`` or ``(TICK,)``; it counts as heard."""
+        self._source.append(tick)
+        self.ticks += 1
+        self.pull()
 
-    def step(self) -> None:
-        """One more tick of the source counts as heard."""
-        self._ticks += 1
-        self.written = -(-self._ticks * TICK * self.rate // ENGINE_RATE)
-
-    def pull(self, lag: int = 0) -> None:
-        """Resample what the source has, if that is more than `lag` frames."""
-        source = self._source
-        if source is None or self._shared or source.written - self._taken <= lag:
+    def pull(self) -> None:
+        """Resample what the source has."""
+        source, thinner = self._source, self._thinner
+        if self._shared or self._taken == source.written:
             return
-        new = source.written - self._taken
-        thinning = self._resampler.thinning
-        if thinning is None or self.channels != 1:
-            heard = source.view(source.written, new)
+        if thinner is None:
+            heard = source.view(source.written, source.written - self._taken)
             self._line.append(self._resampler.process(heard if self.channels == 1 else heard.T))
-        else:  # the same as the resampler would give, without keeping the past a second time
-            taps, ratio = thinning
-            full = np.correlate(source.view(source.written, new + len(taps) - 1), taps, "valid")
-            self._line.append(full[-self._heard % ratio :: ratio])
-        self._taken = source.written
-        self._heard += new
+            self._taken = source.written
+            return
+        while self._taken < source.written:
+            self._taken += TICK
+            heard = source.view(self._taken, thinner.length)
+            if self.channels == 1:
+                self._line.append(thinner.process(heard))
+            else:
+                self._line.append(np.stack([thinner.process(channel).copy() for channel in heard], axis=1))
 
     def ready(self, end: int) -> int:
         """Samples that can be read already, heard or not; at least `end`."""
@@ -115,107 +129,151 @@ class RateStream:
     def restart(self, origin: float) -> None:
         """Forget all sound; the next sample is at `origin` stream seconds. A shared source is left as it is."""
         self._resampler.reset()
+        if self._pushed:
+            self._source.clear()
         if not self._shared:
             self._line.clear()
-        if self._source is not None:
-            self._taken = self._source.written
+        self._taken = self._source.written
         self._first = self._line.written
-        self.written = self._ticks = self._heard = 0
+        self.ticks = 0
         self._origin = origin
 
 
-class MelLayer:
-    """The log-mel frames of one spec that lie ready."""
+class _Layer:
+    """Frames of one spec that lie ready, made from a node's magnitudes for whoever asks first."""
 
-    def __init__(self, spec: LogMelSpec) -> None:
+    def __init__(self, spec: SpectralSpec) -> None:
         self.spec = spec
         self.frames: list[F32] = []
+        self.rises = Rises(spec, _BATCH) if isinstance(spec, FluxSpec) else None
+        self.next = 0
+
+    def make(self, first: int, levels: F32) -> list[F32]:
+        """The frames from number `first` on; rises need those before it to have been made last."""
+        if self.rises is None:
+            made = logarithm(levels)
+        else:
+            if first != self.next:
+                self.rises.reset()
+            made = self.rises.take(levels)
+            self.next = first + len(levels)
+        self.frames = _each(made)
+        return self.frames
 
 
 class SpectralNode:
-    """Frames of one STFT, and log-mels on top, each computed at most once."""
+    """Frames of one STFT, and mel spectra and their rises on top, each computed once for all who ask."""
 
     def __init__(self, stream: RateStream, spec: StftSpec) -> None:
         stream.reserve(spec.window + _BATCH * spec.hop)
         self.stream = stream
         self.spec = spec
         self._spectrum = Spectrum(spec, _BATCH)
-        self._first = 0
-        self._frames: list[F32] = []
-        self._batch: F32 = np.zeros((0, spec.size), np.float32)
-        self._layers: dict[LogMelSpec, MelLayer] = {}
+        self._layers: dict[SpectralSpec, _Layer] = {}
+        self.restart()
 
-    def layer(self, spec: InputSpec) -> MelLayer | None:
+    def layer(self, spec: SpectralSpec) -> _Layer:
         """What ``frame`` needs to give frames of `spec`."""
-        return self._layers.setdefault(spec, MelLayer(spec)) if isinstance(spec, LogMelSpec) else None
+        return self._layers.setdefault(spec, _Layer(spec))
 
-    def frame(self, number: int, layer: MelLayer | None) -> F32:
-        """Frame `number` (from 1), magnitudes or log-mel; computed with those after it that lie ready."""
+    def frame(self, number: int, layer: _Layer) -> F32:
+        """Frame `number` (from 1); computed with those after it that lie ready."""
         at = number - self._first
-        if not 0 <= at < len(self._frames):
+        if not 0 <= at < self._count:
             self._compute(number)
             at = 0
-        if layer is None:
-            return self._frames[at]
         if not layer.frames:
-            made = log_mels(self._batch, layer.spec)
-            made.flags.writeable = False
-            layer.frames = list(made)
+            self._fill(layer)
         return layer.frames[at]
 
     def _compute(self, number: int) -> None:
         hop, window = self.spec.hop, self.spec.window
         count = min(_BATCH, max(1, self.stream.ready(number * hop) // hop - number + 1))
         samples = self.stream.window((number + count - 1) * hop, window + (count - 1) * hop)
+        self._forget()
         self._batch = self._spectrum.frames(samples, count)
-        self._batch.flags.writeable = False
-        self._frames = list(self._batch)
-        self._first = number
-        self._drop_mels()
+        self._first, self._count = number, count
+
+    def _fill(self, layer: _Layer) -> None:
+        mel = layer.spec.mel
+        if mel is None:
+            layer.frames = _each(self._batch)
+            return
+        levels = self._levels.get(mel)
+        if levels is None:
+            levels = self._levels[mel] = mels(self._batch, mel)
+        layer.make(self._first, levels)
 
     def restart(self) -> None:
-        """Forget the frames computed so far."""
-        self._first, self._frames = 0, []
-        self._drop_mels()
+        """Forget the sound so far."""
+        self._forget()
+        for layer in self._layers.values():
+            layer.next = 0
 
-    def _drop_mels(self) -> None:
+    def _forget(self) -> None:
+        self._first = self._count = 0
+        self._levels: dict[LogMelSpec, F32] = {}
         for layer in self._layers.values():
             layer.frames = []
 
 
-@dataclass(slots=True)
+def _each(frames: F32) -> list[F32]:
+    frames.flags.writeable = False
+    return list(frames)
+
+
 class Feed:
-    """One plugin's place in the stream it asked for."""
+    """One plugin's place in the stream it asked for.
 
-    stream: RateStream
-    spec: InputSpec
-    node: SpectralNode | None = None
-    taken: int = 0
-    _layer: MelLayer | None = field(default=None, init=False)
+    Parameters
+    ----------
+    stream : RateStream
+    spec : AudioInput or spectral spec
+    node : SpectralNode, optional
+        Where the frames of a spectral spec come from.
 
-    def __post_init__(self) -> None:
-        if self.node is not None:
-            self._layer = self.node.layer(self.spec)
+    Attributes
+    ----------
+    taken : int
+        Blocks taken, or left out, since the stream's last restart.
+    """
 
-    def next(self) -> tuple[F32, float] | None:
-        """The next block or frame and the stream time of its end; None if it is not there yet."""
-        spec, stream = self.spec, self.stream
-        end = (self.taken + 1) * spec.hop
-        if end > stream.written:
-            return None
-        self.taken += 1
-        if self.node is not None:
-            return self.node.frame(self.taken, self._layer), stream.time(end)
-        assert isinstance(spec, AudioInput)
-        return stream.window(end, spec.window or spec.hop), stream.time(end)
+    def __init__(self, stream: RateStream, spec: InputSpec, node: SpectralNode | None = None) -> None:
+        self.stream, self.spec, self.node = stream, spec, node
+        self._hop = spec.hop
+        self._length = spec.length if isinstance(spec, AudioInput) else spec.window
+        self._layer = None if node is None or isinstance(spec, AudioInput) else node.layer(spec)
+        self.go_to(0)
+
+    def go_to(self, taken: int) -> None:
+        """Have the block after so many be the next one."""
+        self.taken = taken
+        self._due = self.stream.tick_of((taken + 1) * self._hop)
 
     def due(self) -> bool:
         """Whether there is a block to take."""
-        return (self.taken + 1) * self.spec.hop <= self.stream.written
+        return self.stream.ticks >= self._due
+
+    def next(self) -> tuple[F32, float] | None:
+        """The next block or frame and the stream time of its end; None if it is not there yet."""
+        stream = self.stream
+        if stream.ticks < self._due:
+            return None
+        number = self.taken + 1
+        self.go_to(number)
+        end = number * self._hop
+        if self._layer is not None:
+            assert self.node is not None
+            return self.node.frame(number, self._layer), stream.time(end)
+        return stream.window(end, self._length), stream.time(end)
+
+    def skip(self) -> None:
+        """Leave the next block out."""
+        self.go_to(self.taken + 1)
 
     def rewind(self) -> None:
         """Go to the newest hop: what was before is not delivered."""
-        self.taken = self.stream.written // self.spec.hop
+        self.go_to(self.stream.written // self._hop)
 
 
 class FrontEnd:
@@ -235,7 +293,7 @@ class FrontEnd:
             stream.reserve(spec.length)
             feed = Feed(stream, spec)
         else:
-            stft = spec.stft if isinstance(spec, LogMelSpec) else spec
+            stft = spec.stft
             stream = self._stream(stft.sample_rate, 1)
             node = self._nodes.get(stft)
             if node is None:
@@ -252,19 +310,20 @@ class FrontEnd:
         samples : ndarray of float32, shape (n * TICK, channels)
             At the engine rate; at most :data:`MOST_AHEAD` ticks that have not been stepped through.
         """
-        for channels, line in self._lines.items():
-            if channels == 1:
-                line.append(mix_down(samples))
-            else:
-                line.append(samples[:, :2] if samples.shape[1] >= 2 else np.repeat(samples, 2, axis=1))
         for stream in self._streams.values():
-            stream.pull(_LAG * TICK)
+            stream.pull()
+        for channels, line in self._lines.items():
+            place = line.place(len(samples))
+            if channels == 1:
+                mix_down(samples, out=place)
+            else:
+                place[...] = samples.T[:2]
 
     def step(self) -> None:
         """Go on by one tick of what has been appended."""
         self._ticks += 1
         for stream in self._streams.values():
-            stream.step()
+            stream.ticks += 1
 
     def push(self, tick: F32) -> None:
         """Take one tick, shape ``(TICK, channels)`` at the engine rate, finite, and step to its end."""

@@ -28,7 +28,7 @@ from realtime.hosting.kinds import (
     Latest,
 )
 from realtime.hosting.plugin import AudioInput, Feature, Plugin, PluginFactory
-from realtime.hosting.slot import OVERRUN, Result, Slot
+from realtime.hosting.slot import OVERRUN, Slot
 
 F32 = npt.NDArray[np.float32]
 
@@ -79,7 +79,7 @@ class _KindSlot(Slot):
                 f"but is not derived from {wanted.__name__}"
             )
 
-    def _once(self, now: float, call: Callable[[], Iterable[Feature] | None], results: list[Result]) -> None:
+    def _once(self, now: float, call: Callable[[], Iterable[Feature] | None], results: list[Feature]) -> None:
         """One contained, timed call; raises ``PluginError`` as ``run`` does."""
         start = self.clock()
         try:
@@ -133,9 +133,9 @@ class EventCaller(_KindSlot):
         self._waiting.remove(happening)
         self._given = happening, block, end
 
-    def run(self, now: float) -> list[Result]:
+    def run(self, now: float) -> list[Feature]:
         """Call the plugin with what was given. Raises ``PluginError``."""
-        results: list[Result] = []
+        results: list[Feature] = []
         if self._given is not None:
             plugin, (happening, block, end) = self._plugin, self._given
             self._given = None
@@ -172,14 +172,14 @@ class CombineSlot(_KindSlot):
         self._events: dict[str, Event] = {}
         self._known: dict[str, bool] = {}
 
-    def run(self, now: float) -> list[Result]:
+    def run(self, now: float) -> list[Feature]:
         """Call the plugin for each hop that is due. Raises ``PluginError``."""
         assert self.feed is not None
         plugin = self._plugin
         assert isinstance(plugin, CombinePlugin)
-        results: list[Result] = []
+        results: list[Feature] = []
         while self.feed.due():
-            self.feed.taken += 1
+            self.feed.skip()
             latest = self._latest(now)
             self._once(now, lambda given=latest: plugin.combine(given, now), results)  # type: ignore[misc]
         return results
@@ -232,12 +232,12 @@ class InsertSlot(_KindSlot):
         if self.to:
             self.sink = open_sink(self.to, spec.sample_rate, spec.channels, spec.hop, self.offline, self.say)
 
-    def run(self, now: float) -> list[Result]:
+    def run(self, now: float) -> list[Feature]:
         """Render all hops that are due. Raises ``PluginError``."""
         assert self.feed is not None
         plugin = self._plugin
         assert isinstance(plugin, InsertPlugin)
-        results: list[Result] = []
+        results: list[Feature] = []
         while (due := self.feed.next()) is not None:
             block, end = due
             self._once(now, lambda b=block, t=end: self._render(plugin, b, t), results)  # type: ignore[misc]
@@ -291,7 +291,7 @@ class JobCaller(_KindSlot):
         control: JobControl,
         now: float,
         place: Path,
-    ) -> list[Result]:
+    ) -> list[Feature]:
         """Run the plugin; sound that it returns is written to files at `place` + ``-OUTPUT.wav``.
 
         Raises
@@ -303,7 +303,7 @@ class JobCaller(_KindSlot):
         """
         plugin = self._plugin
         assert isinstance(plugin, JobPlugin)
-        results: list[Result] = []
+        results: list[Feature] = []
         refused: list[UserError] = []
 
         def call() -> Iterable[Feature] | None:

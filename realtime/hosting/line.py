@@ -26,7 +26,7 @@ class Line:
 
     def __init__(self, channels: int, room: int) -> None:
         self.written = 0
-        self._channels = channels
+        self._channels, self._mono = channels, channels == 1
         self._room = room
         self._kept = self._end = 0
         self._take(np.zeros((channels, 2 * room), np.float32), 0)
@@ -50,18 +50,22 @@ class Line:
             for at in range(0, n, self._room):
                 self.append(samples[at : at + self._room])
             return
+        self.place(n)[...] = samples.T
+
+    def place(self, n: int) -> F32:
+        """Append `n` samples, at most the room, that the caller writes: shape ``(n,)`` or ``(channels, n)``."""
         end = self._end
         if end + n > self._buffer.shape[1]:
             self._buffer[:, : self._kept] = self._buffer[:, end - self._kept : end].copy()
             end = self._kept
-        self._buffer[:, end : end + n] = samples.T
         self._end = end + n
         self.written += n
+        return self._buffer[0, end : end + n] if self._mono else self._buffer[:, end : end + n]
 
     def view(self, end: int, length: int) -> F32:
         """Read-only view of the `length` samples before sample number `end`; zeros before the first."""
         stop = self._end - (self.written - end)
-        return self._readable[..., stop - length : stop]
+        return self._readable[stop - length : stop] if self._mono else self._readable[:, stop - length : stop]
 
     def clear(self) -> None:
         """Forget all samples."""
@@ -71,5 +75,5 @@ class Line:
 
     def _take(self, buffer: F32, end: int) -> None:
         self._buffer, self._end = buffer, end
-        self._readable = buffer[0] if self._channels == 1 else buffer[:]
+        self._readable = buffer[0] if self._mono else buffer[:]
         self._readable.flags.writeable = False

@@ -27,12 +27,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal, NamedTuple, Protocol
+from typing import Any, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from realtime.hosting.spectral import LogMelSpec, StftSpec
+from realtime.hosting.spectral import FluxSpec, LogMelSpec, StftSpec
 
 ENGINE_RATE = 48_000
 """Sample rate inside the host, Hz. Every device is brought to it once; all other rates derive from it."""
@@ -186,7 +186,7 @@ class AudioInput:
         return self.window or self.hop
 
 
-InputSpec = AudioInput | LogMelSpec | StftSpec
+InputSpec = AudioInput | LogMelSpec | FluxSpec | StftSpec
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +197,7 @@ class Descriptor:
     ----------
     identifier : str
         ``[a-z0-9-]+``, unique in a host.
-    input : AudioInput, LogMelSpec or StftSpec
+    input : AudioInput, LogMelSpec, FluxSpec or StftSpec
         What ``process`` is given. A spectral spec is a shared feature: computed once for all plugins that
         ask for an equal one; ``process`` then gets one frame, shape ``(bands,)`` or ``(bins,)``.
     latency : float
@@ -245,6 +245,8 @@ class Descriptor:
         object.__setattr__(self, "lane", _LANES.get(self.kind, self.lane))
         if self.kind in ("event", "job", "insert") and not isinstance(self.input, AudioInput):
             raise ValueError(f"plugin {self.identifier}: a plugin of kind {self.kind} takes sound, not spectra")
+        if self.lane == "slow" and isinstance(self.input, FluxSpec):
+            raise ValueError(f"plugin {self.identifier}: spectral flux is for the fast lane only")
         if not _IDENTIFIER.match(self.identifier):
             raise ValueError(f"plugin identifier {self.identifier!r}: only a-z, 0-9 and -")
         if not self.outputs:
@@ -278,7 +280,7 @@ class Feature(NamedTuple):
 
     output: str
     time: float
-    value: object = None
+    value: Any = None
     label: str | None = None
 
 

@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Mapping
+from itertools import islice
+from typing import Any
 
 import numpy as np
 
 from realtime.bus import plain
 from realtime.errors import PluginError, UserError
 from realtime.hosting.frontend import Feed
-from realtime.hosting.plugin import Context, Descriptor, Feature, Output, Plugin, PluginFactory
+from realtime.hosting.plugin import Context, Descriptor, Feature, Plugin, PluginFactory
 from realtime.musical import BeatObservation
 
 MOST_FEATURES = 256
-"""Features taken from one call; the rest is dropped and counted as an error."""
+"""Features taken from one call; more are an error."""
+
+MOST_VALUES = 65_536
+"""Numbers in one feature."""
+
+FARTHEST = 60.0
+"""Seconds from now within which the time of a feature must lie."""
 
 OVERRUN = 0.050
 """Seconds after which one call counts as an overrun."""
@@ -28,16 +35,6 @@ FORGIVEN_AFTER = 60.0
 """Stream seconds without failure after which earlier ones are forgotten."""
 
 _HISTORY = 2048
-
-
-class Result(NamedTuple):
-    """A checked feature, ready for the bus or the transport."""
-
-    output: Output
-    time: float
-    value: float | tuple[float, ...] | None
-    label: str | None
-    observation: BeatObservation | None = None
 
 
 class Cost:
@@ -78,6 +75,11 @@ class Slot:
         A checked value for every parameter.
     texts : mapping of str to str, optional
         A value for every text setting.
+
+    Attributes
+    ----------
+    names : dict of str to str
+        Name on the bus of each output whose newest value wins; the others are events and observations.
     """
 
     def __init__(
@@ -96,9 +98,14 @@ class Slot:
         self.feed: Feed | None = None
         self._factory = factory
         self._plugin: Plugin | None = None
-        self._outputs = {o.identifier: o for o in self.descriptor.outputs}
-        self._plain = {k: o for k, o in self._outputs.items() if o.kind != "observation"}
-        self.names = {k: f"{self.identifier}.{k}" for k in self._outputs}
+        outputs = self.descriptor.outputs
+        self.names = {
+            o.identifier: f"{self.identifier}.{o.identifier}"
+            for o in outputs
+            if o.kind not in ("event", "observation")
+        }
+        self._observations = {o.identifier for o in outputs if o.kind == "observation"}
+        self._plain = {o.identifier for o in outputs} - self._observations
         self.clock = time.perf_counter  # what cost is measured by; benches put the time of the thread here
         self._failures = 0
         self._off_until = -math.inf
@@ -138,12 +145,13 @@ class Slot:
                 self.feed.rewind()
         return True
 
-    def run(self, now: float) -> list[Result]:
+    def run(self, now: float) -> list[Feature]:
         """Process all hops that are due.
 
         Returns
         -------
-        list of Result
+        list of Feature
+            Checked, with plain numbers.
 
         Raises
         ------
@@ -152,17 +160,18 @@ class Slot:
         """
         assert self.feed is not None
         assert self._plugin is not None
-        results: list[Result] = []
-        while (due := self.feed.next()) is not None:
+        results: list[Feature] = []
+        feed, clock, process = self.feed, self.clock, self._plugin.process
+        while (due := feed.next()) is not None:
             block, block_time = due
-            start = self.clock()
+            start = clock()
             try:
-                features = self._plugin.process(block, block_time)
+                features = process(block, block_time)
                 if features is not None:
                     self._take(features, now, results)
             except Exception as e:  # anybody's code
                 self.fail(now, e)
-            spent = self.clock() - start
+            spent = clock() - start
             self.cost.add(spent)
             if spent > OVERRUN:
                 self.overruns += 1
@@ -242,50 +251,50 @@ class Slot:
         front = self.feed.stream.delay if self.feed is not None else 0.0
         return front + self.hop_seconds + self.descriptor.latency
 
-    def _take(self, features: Any, now: float, results: list[Result]) -> None:
-        for count, feature in enumerate(features):
-            if count >= MOST_FEATURES:
-                raise PluginError(f"more than {MOST_FEATURES} features in one call")
+    def _take(self, features: Iterable[Feature], now: float, results: list[Feature]) -> None:
+        """Check features and append them to `results`; raises whatever is wrong with them."""
+        most = len(results) + MOST_FEATURES
+        plain = self._plain
+        for feature in islice(features, MOST_FEATURES + 1):
             if type(feature) is Feature:  # the usual case first: a finite number, about now
                 name, at, value, label = feature
-                output = self._plain.get(name)
                 if (
-                    output is not None
-                    and label is None
+                    label is None
+                    and name in plain
                     and type(value) is type(at) is float
                     and value - value == 0.0
-                    and -60.0 < at - now < 60.0
+                    and -FARTHEST < at - now < FARTHEST
                 ):
-                    results.append(Result(output, at, value, None))
+                    results.append(feature)
                     continue
             results.append(self._checked(feature, now))
+        if len(results) > most:
+            raise PluginError(f"more than {MOST_FEATURES} features in one call")
 
-    def _checked(self, feature: Feature, now: float) -> Result:
+    def _checked(self, feature: Feature, now: float) -> Feature:
         if not isinstance(feature, Feature):
             raise PluginError(f"returned {type(feature).__name__}, not Feature")
-        output = self._outputs.get(feature.output)
-        if output is None:
-            raise PluginError(f"returned a feature for an undeclared output '{feature.output}'")
-        at = float(feature.time)
-        if not abs(at - now) < 60.0:
-            raise PluginError(f"'{feature.output}' has time {at}, more than a minute from now ({now:.3f})")
-        label = feature.label
+        name, at, value, label = feature
+        if name not in self._plain and name not in self._observations:
+            raise PluginError(f"returned a feature for an undeclared output '{name}'")
+        at = float(at)
+        if not abs(at - now) < FARTHEST:
+            raise PluginError(f"'{name}' has time {at}, more than a minute from now ({now:.3f})")
         if label is not None and not isinstance(label, str):
-            raise PluginError(f"'{feature.output}' has a label of type {type(label).__name__}")
-        if output.kind == "observation":
-            if not isinstance(feature.value, BeatObservation):
-                raise PluginError(f"'{feature.output}' must be a BeatObservation")
-            o = feature.value
-            if not all(math.isfinite(v) for v in (o.time, o.tempo, o.phase, o.confidence)):
-                raise PluginError(f"'{feature.output}' is not finite")
-            return Result(output, at, None, label, o)
-        value = feature.value if type(feature.value) is float else plain(feature.value)
-        numbers: tuple[float, ...] = value if isinstance(value, tuple) else () if value is None else (value,)
-        if not all(math.isfinite(v) for v in numbers):
-            raise PluginError(f"'{feature.output}' is not finite")
-        if len(numbers) > 65_536:
-            raise PluginError(f"'{feature.output}' has {len(numbers)} values")
-        return Result(output, at, value, label)
+            raise PluginError(f"'{name}' has a label of type {type(label).__name__}")
+        if name in self._observations:
+            if not isinstance(value, BeatObservation):
+                raise PluginError(f"'{name}' must be a BeatObservation")
+            if not math.isfinite(value.time + value.tempo + value.phase + value.confidence):
+                raise PluginError(f"'{name}' is not finite")
+            return Feature(name, at, value, label)
+        value = plain(value)
+        numbers = value if isinstance(value, tuple) else () if value is None else (value,)
+        if not all(map(math.isfinite, numbers)):
+            raise PluginError(f"'{name}' is not finite")
+        if len(numbers) > MOST_VALUES:
+            raise PluginError(f"'{name}' has {len(numbers)} values")
+        return Feature(name, at, value, label)
 
     def fail(self, now: float, error: Exception) -> None:
         """Count a failure and back off; raises ``PluginError`` with the line for the user."""

@@ -7,17 +7,21 @@ one frame, and :func:`frames` runs it over a whole recording, so live features a
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
+
+from realtime.hosting.fourier import rfft
 
 F32 = npt.NDArray[np.float32]
 
 _PER_DECADE = np.float32(1 / np.log(10.0))
 _AT_ONCE = 64
+_ZERO = np.float32(0.0)
+_PEAK, _QUIETEST, _PEAK_SECONDS = 300.0, 3.0, 10.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,16 @@ class StftSpec:
     def size(self) -> int:
         """Bins per frame."""
         return self.window // 2 + 1
+
+    @property
+    def stft(self) -> StftSpec:
+        """Itself."""
+        return self
+
+    @property
+    def mel(self) -> LogMelSpec | None:
+        """No mel bands here."""
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +90,58 @@ class LogMelSpec:
         """The STFT below, which other features may share."""
         return StftSpec(self.sample_rate, self.hop, self.window)
 
+    @property
+    def mel(self) -> LogMelSpec:
+        """Itself."""
+        return self
 
-SpectralSpec = StftSpec | LogMelSpec
+
+@dataclass(frozen=True, slots=True)
+class FluxSpec:
+    """Spectral flux per mel band, with vibrato suppression (:class:`Rises`); for plugins of the fast lane.
+
+    Parameters
+    ----------
+    mel : LogMelSpec
+        The spectrum that rises.
+    lag : int
+        Frames between the two that are compared.
+
+    References
+    ----------
+    S. Böck, G. Widmer: Maximum filter vibrato suppression for onset detection. DAFx 2013.
+    """
+
+    mel: LogMelSpec = LogMelSpec()
+    lag: int = 2
+
+    @property
+    def sample_rate(self) -> int:
+        """Hz."""
+        return self.mel.sample_rate
+
+    @property
+    def hop(self) -> int:
+        """Samples."""
+        return self.mel.hop
+
+    @property
+    def window(self) -> int:
+        """Samples."""
+        return self.mel.window
+
+    @property
+    def size(self) -> int:
+        """Values per frame."""
+        return self.mel.bands
+
+    @property
+    def stft(self) -> StftSpec:
+        """The STFT below, which other features may share."""
+        return self.mel.stft
+
+
+SpectralSpec = StftSpec | LogMelSpec | FluxSpec
 
 
 @lru_cache(maxsize=32)
@@ -120,6 +184,7 @@ class Spectrum:
         self.spec = spec
         self._window = _hann(spec.window)
         self._work = np.zeros((most, spec.window), np.float32)
+        self._bins = np.zeros((most, spec.size), np.complex64)
 
     def frame(self, block: F32) -> F32:
         """Magnitudes of one window.
@@ -132,16 +197,15 @@ class Spectrum:
         -------
         ndarray of float32, shape (window // 2 + 1,)
         """
-        work = self._work[0]
-        np.multiply(block, self._window, out=work)
-        return np.abs(np.fft.rfft(work)).astype(np.float32, copy=False)
+        return self.frames(block, 1)[0]
 
     def frames(self, samples: F32, count: int) -> F32:
-        """Magnitudes of `count` windows, each a hop after the one before; equal to those of ``frame``, bit by bit.
+        """Magnitudes of `count` windows, each a hop after the one before; each depends on its own window alone.
 
         Parameters
         ----------
         samples : ndarray of float32, shape (window + (count - 1) * hop,)
+            Contiguous.
         count : int
             Up to `most`.
 
@@ -149,12 +213,32 @@ class Spectrum:
         -------
         ndarray of float32, shape (count, window // 2 + 1)
         """
-        if count == 1:
-            return self.frame(samples)[None]
-        work = self._work[:count]
-        windows = sliding_window_view(samples, self.spec.window)[:: self.spec.hop]
+        spec, work = self.spec, self._work[:count]
+        windows = np.ndarray((count, spec.window), np.float32, samples, strides=(4 * spec.hop, 4))
         np.multiply(windows, self._window, out=work)
-        return np.abs(np.fft.rfft(work)).astype(np.float32, copy=False)
+        return np.abs(rfft(work, self._bins[:count]))
+
+
+def mels(magnitudes: F32, spec: LogMelSpec) -> F32:
+    """``gamma * mel`` of magnitude frames, shape ``(n, bins)`` → ``(n, bands)``; each by its own frame alone."""
+    bank = mel_filterbank(spec)
+    out = np.empty((len(magnitudes), spec.bands), np.float32)
+    for frame, row in zip(magnitudes, out):
+        np.dot(frame, bank, out=row)  # one by one: a product of matrices may round differently
+    out *= np.float32(spec.gamma)
+    return out
+
+
+def logarithm(levels: F32) -> F32:
+    """``log10(1 + level)``: log-mels of what ``mels`` gives."""
+    out: F32 = np.log1p(levels)
+    out *= _PER_DECADE
+    return out
+
+
+def log_mels(magnitudes: F32, spec: LogMelSpec) -> F32:
+    """Log-mels of magnitude frames, shape ``(n, bins)`` → ``(n, bands)``; each depends on its own frame alone."""
+    return logarithm(mels(magnitudes, spec))
 
 
 def log_mel(magnitudes: F32, spec: LogMelSpec) -> F32:
@@ -162,16 +246,60 @@ def log_mel(magnitudes: F32, spec: LogMelSpec) -> F32:
     return log_mels(magnitudes[None], spec)[0]
 
 
-def log_mels(magnitudes: F32, spec: LogMelSpec) -> F32:
-    """Log-mels of magnitude frames, shape ``(n, bins)`` → ``(n, bands)``; each depends on its own frame alone."""
-    bank = mel_filterbank(spec)
-    out = np.empty((len(magnitudes), spec.bands), np.float32)
-    for frame, row in zip(magnitudes, out):
-        np.dot(frame, bank, out=row)  # one by one: a product of matrices may round differently
-    out *= np.float32(spec.gamma)
-    np.log1p(out, out=out)
-    out *= _PER_DECADE
-    return out
+class Rises:
+    """Rise of each band over the loudest of its neighbourhood two frames ago, at an automatic gain.
+
+    The logarithm makes the flux depend on level. The mel spectrum is therefore scaled so that its peak of the last
+    seconds (falling with 10 s) is constant, up to 40 dB of gain.
+
+    Parameters
+    ----------
+    spec : FluxSpec
+    most : int
+        Frames at once at most.
+    """
+
+    def __init__(self, spec: FluxSpec, most: int = 1) -> None:
+        self._lag = spec.lag
+        self._fall = math.exp(-spec.hop / spec.sample_rate / _PEAK_SECONDS)
+        # Frames in natural logarithms, with an edge on either side that is never the larger neighbour.
+        self._now = np.full((most, spec.size + 2), -np.inf, np.float32)
+        # The loudest of each neighbourhood: of `lag` frames before, and of these.
+        self._loudest = np.zeros((spec.lag + most, spec.size), np.float32)
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget the past."""
+        self._peak = _PEAK / 10
+        self._loudest[: self._lag] = 0.0
+
+    def take(self, levels: F32) -> F32:
+        """Rises per band in natural logarithms, zero or more.
+
+        Parameters
+        ----------
+        levels : ndarray of float32, shape (n, bands)
+            The next frames of ``mels``.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, bands)
+        """
+        n, lag = len(levels), self._lag
+        gains = []
+        for top in np.maximum.reduce(levels, axis=1).tolist():
+            self._peak = max(self._peak * self._fall, top, _QUIETEST)
+            gains.append(_PEAK / self._peak)
+        framed, loudest = self._now[:n], self._loudest[lag : lag + n]
+        now = framed[:, 1:-1]
+        np.multiply(levels, np.array(gains, np.float32)[:, None], out=now)
+        np.log1p(now, out=now)
+        np.maximum(framed[:, :-2], framed[:, 2:], out=loudest)
+        np.maximum(loudest, now, out=loudest)
+        out: F32 = now - self._loudest[:n]
+        np.maximum(out, _ZERO, out=out)
+        self._loudest[:lag] = self._loudest[n : n + lag]
+        return out
 
 
 def frames(samples: F32, spec: SpectralSpec) -> F32:
@@ -181,19 +309,26 @@ def frames(samples: F32, spec: SpectralSpec) -> F32:
     ----------
     samples : ndarray of float32, shape (n,)
         Mono at ``spec.sample_rate``.
-    spec : StftSpec or LogMelSpec
+    spec : StftSpec, LogMelSpec or FluxSpec
 
     Returns
     -------
     ndarray of float32, shape (n // hop, spec.size)
     """
-    stft = spec.stft if isinstance(spec, LogMelSpec) else spec
+    stft = spec.stft
     spectrum = Spectrum(stft, _AT_ONCE)
-    padded = np.concatenate([np.zeros(stft.window - stft.hop, np.float32), np.asarray(samples, np.float32)])
+    rises = Rises(spec, _AT_ONCE) if isinstance(spec, FluxSpec) else None
+    before = stft.window - stft.hop
+    padded = np.concatenate(
+        [np.zeros(max(0, before), np.float32), np.asarray(samples, np.float32)[max(0, -before) :]]
+    )
     count = len(samples) // stft.hop
     out = np.empty((count, spec.size), np.float32)
     for k in range(0, count, _AT_ONCE):
         n = min(_AT_ONCE, count - k)
-        magnitudes = spectrum.frames(padded[k * stft.hop : (k + n - 1) * stft.hop + stft.window], n)
-        out[k : k + n] = log_mels(magnitudes, spec) if isinstance(spec, LogMelSpec) else magnitudes
+        found = spectrum.frames(padded[k * stft.hop : (k + n - 1) * stft.hop + stft.window], n)
+        if spec.mel is not None:
+            found = mels(found, spec.mel)
+            found = logarithm(found) if rises is None else rises.take(found)
+        out[k : k + n] = found
     return out

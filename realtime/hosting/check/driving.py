@@ -15,7 +15,7 @@ from realtime.bus import plain
 from realtime.errors import PluginError
 from realtime.hosting.kinds import EventPlugin, Happening, InsertPlugin
 from realtime.hosting.plugin import AudioInput, Context, Descriptor, Feature, Output, Plugin, PluginFactory
-from realtime.hosting.spectral import LogMelSpec, Spectrum, log_mel
+from realtime.hosting.spectral import frames
 from realtime.musical import BeatObservation
 
 F32 = npt.NDArray[np.float32]
@@ -66,20 +66,14 @@ def blocks(descriptor: Descriptor, sound: F32, start: float = 0.0) -> Iterator[t
         At the plugin's own rate; a last incomplete hop is left out.
     """
     spec = descriptor.input
-    audio = isinstance(spec, AudioInput)
-    length = spec.length if isinstance(spec, AudioInput) else spec.window
-    stft = spec.stft if isinstance(spec, LogMelSpec) else spec
-    spectrum = None if isinstance(stft, AudioInput) else Spectrum(stft)
-    padding = np.zeros((*sound.shape[:-1], max(0, length - spec.hop)), np.float32)
-    padded = np.concatenate([padding, sound], axis=-1)
-    for k in range(sound.shape[-1] // spec.hop):
-        end = padding.shape[-1] + (k + 1) * spec.hop
-        block = padded[..., end - length : end]
-        if spectrum is not None:
-            block = spectrum.frame(block)
-            if isinstance(spec, LogMelSpec):
-                block = log_mel(block, spec)
-        block = block.copy() if audio else block
+    if isinstance(spec, AudioInput):
+        padding = np.zeros((*sound.shape[:-1], spec.length - spec.hop), np.float32)
+        padded = np.concatenate([padding, sound], axis=-1)
+        count = sound.shape[-1] // spec.hop
+        found = (padded[..., k * spec.hop : k * spec.hop + spec.length].copy() for k in range(count))
+    else:
+        found = (frame for frame in frames(sound, spec))
+    for k, block in enumerate(found):
         block.flags.writeable = False
         yield block, start + (k + 1) * spec.hop / spec.sample_rate
 

@@ -12,7 +12,6 @@ from realtime.audio.ring import Reader
 from realtime.hosting.frontend import Feed, RateStream, SpectralNode
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, InputSpec
 from realtime.hosting.slow.shared import Sound
-from realtime.hosting.spectral import LogMelSpec
 
 F32 = npt.NDArray[np.float32]
 
@@ -40,7 +39,7 @@ class Ear:
         self._sound = sound
         self._spec = spec
         self._hop = spec.hop * ENGINE_RATE // spec.sample_rate
-        stft = spec.stft if isinstance(spec, LogMelSpec) else spec
+        stft = spec if isinstance(spec, AudioInput) else spec.stft
         self._length = stft.length if isinstance(stft, AudioInput) else stft.window
         self._channels = stft.channels if isinstance(stft, AudioInput) else 1
         self._stream = RateStream(stft.sample_rate, self._channels)
@@ -87,7 +86,7 @@ class Ear:
 
     def newest(self) -> int:
         """Make the newest block, which must be there, the next one; returns how many are left out for it."""
-        self.feed.taken = max(self.feed.taken, self._stream.written // self._spec.hop - 1)
+        self.feed.go_to(max(self.feed.taken, self._stream.written // self._spec.hop - 1))
         number = self._base + self.feed.taken
         left_out = number - self._last - 1 if self._last >= 0 else 0
         self._last = number
@@ -121,11 +120,11 @@ class Ear:
         self._stream.restart(self._now())
         if self.feed.node is not None:
             self.feed.node.restart()
-        self.feed.taken = 0
+        self.feed.go_to(0)
         skipped = ring.written - self._reader.position
         if skipped > 0:
             self._pull()
-        self.feed.taken = max(0, self._stream.written // self._spec.hop - 1)
+        self.feed.go_to(max(0, self._stream.written // self._spec.hop - 1))
 
     def _pull(self) -> int:
         """Bring what the ring has, tick by tick, into the stream; returns frames that were lost."""

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 
 from realtime.bus import Bus
 from realtime.hosting.kindslots import EventCaller
-from realtime.hosting.plugin import PluginFactory
-from realtime.hosting.slot import Result
+from realtime.hosting.plugin import Feature, PluginFactory
 from realtime.hosting.slow.ear import snippet
 
 if TYPE_CHECKING:
@@ -40,9 +39,9 @@ class InlineEvents(EventCaller):
                 self.offer(event.name, event.time, event.value, event.label)
         return bool(self._waiting) and self._heard(self._waiting[0].time, now)
 
-    def run(self, now: float) -> list[Result]:
+    def run(self, now: float) -> list[Feature]:
         """Call the plugin for each of them. Raises ``PluginError``."""
-        results: list[Result] = []
+        results: list[Feature] = []
         sound = self._side.sound
         assert sound is not None
         while self._waiting and self._heard(self._waiting[0].time, now):

@@ -83,11 +83,10 @@ def run_job(
         _tidy(place.parent)
         made = slot.run_job(request, *heard, control, sound.now(), place)
         if not control.cancelled:
-            items = [(r.output.identifier, r.time, r.value, r.label) for r in made]
-            for item in items:
-                wire.checked(slot.descriptor, item)
-            for at in range(0, len(items), 16):
-                pipe.send("results", items[at : at + 16])
+            for feature in made:
+                wire.checked(slot.descriptor, feature)
+            for at in range(0, len(made), 16):
+                pipe.send("results", made[at : at + 16])
     except (UserError, PluginError) as e:
         fault = str(e)
     except wire.GarbageError as e:

@@ -22,8 +22,8 @@ from typing import Any
 from realtime.errors import PluginError, UserError
 from realtime.hosting import registry
 from realtime.hosting.kindslots import EventCaller, make_slot
-from realtime.hosting.plugin import AudioInput, PluginFactory
-from realtime.hosting.slot import Result, Slot
+from realtime.hosting.plugin import AudioInput, Feature, PluginFactory
+from realtime.hosting.slot import Slot
 from realtime.hosting.slow import wire
 from realtime.hosting.slow.ear import Ear, snippet
 from realtime.hosting.slow.jobs import run_job
@@ -185,7 +185,7 @@ class Worker:
         board, slot = self._board, self._slot
         begun = time.monotonic()
         board["busy_since"] = begun
-        results: list[Result] = []
+        results: list[Feature] = []
         try:
             results = slot.run(now)
             for result in results:
@@ -196,9 +196,8 @@ class Worker:
         finally:
             board["busy_since"] = 0.0
         spent = time.monotonic() - begun
-        items = [(r.output.identifier, r.time, r.value, r.label) for r in results]
-        for at in range(0, len(items), 16):
-            self._pipe.send("results", items[at : at + 16])
+        for at in range(0, len(results), 16):
+            self._pipe.send("results", results[at : at + 16])
         board["time"] = end
         board["lag"] = self._sound.now() - end
         self._report()
@@ -206,11 +205,10 @@ class Worker:
         if 0.0 < duty < 1.0:
             self._rest_until = begun + spent / duty
 
-    def _check(self, now: float, result: Result) -> None:
+    def _check(self, now: float, result: Feature) -> None:
         """What is too long for the pipe is a failure of the plugin, as what it raises; raises ``PluginError``."""
         try:
-            item = (result.output.identifier, result.time, result.value, result.label)
-            wire.checked(self._slot.descriptor, item)
+            wire.checked(self._slot.descriptor, result)
         except wire.GarbageError as e:
             self._slot.fail(now, PluginError(str(e)))
 
