@@ -113,6 +113,7 @@ class Bus:
         self._next = 0
         self._changed = threading.Condition(threading.Lock())
         self._values: dict[str, Value] = {}
+        self._drops = 0
 
     def publish(
         self,
@@ -144,6 +145,11 @@ class Bus:
         """A copy of all newest values."""
         return self._values.copy()
 
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Another one than before whenever there may be other names of values."""
+        return len(self._values), self._drops
+
     def value(self, name: str) -> Value | None:
         """The newest value of one output, or None."""
         return self._values.get(name)
@@ -154,6 +160,7 @@ class Bus:
 
     def drop(self, plugin: str) -> None:
         """Forget the values of a plugin that is gone."""
+        self._drops += 1
         for name in [n for n in self._values.copy() if n.startswith(plugin + ".")]:
             self._values.pop(name, None)
 

@@ -11,6 +11,8 @@ from realtime.errors import UserError
 
 Array = npt.NDArray[np.float32]
 
+_HALVES = np.full(2, 0.5, np.float32)
+
 
 class ChannelMap:
     """Chooses channels and applies the input gain.
@@ -62,7 +64,9 @@ def mix_down(samples: Array, out: Array | None = None) -> Array:
             return samples[:, 0]
         out[:] = samples[:, 0]
         return out
-    total: Array = np.add(samples[:, 0], samples[:, 1], out=out)
+    if channels == 2:
+        return samples.dot(_HALVES, out)
+    total: Array = np.add(samples[:, 0], samples[:, 1], out)
     for channel in range(2, channels):
         total += samples[:, channel]
     total *= np.float32(1.0 / channels)

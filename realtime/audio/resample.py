@@ -202,33 +202,35 @@ class Thinner:
     ----------
     length : int
         Source frames that a piece looks at, its own included.
+    made : int
+        Frames that it makes of a piece.
     """
 
     def __init__(self, taps: Array, ratio: int, frames: int) -> None:
-        made = frames // ratio
-        side = math.gcd(made, _SIDE)
+        self.made = frames // ratio
+        side = math.gcd(self.made, _SIDE)
         stretch = (side - 1) * ratio + len(taps)
         self.length = frames + len(taps) - 1
         self._matrix = np.zeros((stretch, side), np.float32)
         for k in range(side):
             self._matrix[k * ratio : k * ratio + len(taps), k] = taps
         self._strides = (4 * side * ratio, 4)
-        self._rows = np.zeros((made // side, stretch), np.float32)
-        self._made = np.zeros((made // side, side), np.float32)
-        self._flat = self._made.reshape(-1)
+        self._rows = np.zeros((self.made // side, stretch), np.float32)
+        self._shape = self.made // side, side
 
-    def process(self, heard: Array) -> Array:
-        """The frames of one piece; overwritten by the next call.
+    def process(self, heard: Array, out: Array) -> None:
+        """Make the frames of one piece.
 
         Parameters
         ----------
         heard : ndarray of float32, shape (length,)
             Contiguous, the piece at its end.
+        out : ndarray of float32, shape (made,)
+            Contiguous.
         """
         rows = self._rows
         rows[...] = np.ndarray(rows.shape, np.float32, heard, strides=self._strides)
-        np.dot(rows, self._matrix, out=self._made)
-        return self._flat
+        rows.dot(self._matrix, out.reshape(self._shape))
 
 
 def _design(source_rate: int, target_rate: int) -> tuple[int, float, float]:

@@ -45,6 +45,9 @@ LOUDEST = 16.0
 SILENCE = 1e-20
 """A tick with no sample above this is taken as exact silence, which keeps denormals out of every filter."""
 
+_AUDIBLE = 1e-12
+"""Sum of squares of a tick that is surely not silent."""
+
 _MOST_COMMANDS = 256
 _VALUES_EVERY = 4
 """Ticks between two updates of the transport's values on the bus (20 ms)."""
@@ -251,14 +254,16 @@ class FastLane:
 
     def _repair(self, heard: F32) -> None:
         """Make whole ticks of sound harmless, each by itself."""
-        peaks = np.maximum.reduce(np.abs(heard).reshape(len(heard) // TICK, -1), axis=1).tolist()
-        for i, peak in enumerate(peaks):
-            if SILENCE <= peak <= LOUDEST:
+        size = TICK * self._map.channels
+        flat = heard.reshape(-1)
+        for at in range(0, len(flat), size):
+            tick = flat[at : at + size]
+            if _AUDIBLE < np.vdot(tick, tick) <= LOUDEST**2:  # so is every single sample
                 continue
-            tick = heard[i * TICK : (i + 1) * TICK]
+            peak = float(np.abs(tick).max())
             if peak < SILENCE:
                 tick[:] = 0.0
-            else:
+            elif not peak <= LOUDEST:
                 self.repaired += 1
                 np.nan_to_num(tick, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
                 np.clip(tick, -LOUDEST, LOUDEST, out=tick)

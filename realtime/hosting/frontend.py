@@ -19,12 +19,12 @@ from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, InputSpec
 from realtime.hosting.spectral import (
     FluxSpec,
     LogMelSpec,
+    Mel,
     Rises,
     SpectralSpec,
     Spectrum,
     StftSpec,
     logarithm,
-    mels,
 )
 
 F32 = npt.NDArray[np.float32]
@@ -77,10 +77,6 @@ class RateStream:
         """Samples heard since the last restart."""
         return -(-self.ticks * TICK * self.rate // ENGINE_RATE)
 
-    def tick_of(self, end: int) -> int:
-        """The tick with which sample number ``end - 1`` is heard."""
-        return (end - 1) * ENGINE_RATE // (TICK * self.rate) + 1
-
     def reserve(self, window: int) -> None:
         """Make sure that windows of that length can be read."""
         self._line.reserve(window)
@@ -104,10 +100,12 @@ class RateStream:
         while self._taken < source.written:
             self._taken += TICK
             heard = source.view(self._taken, thinner.length)
+            place = self._line.place(thinner.made)
             if self.channels == 1:
-                self._line.append(thinner.process(heard))
+                thinner.process(heard, place)
             else:
-                self._line.append(np.stack([thinner.process(channel).copy() for channel in heard], axis=1))
+                for channel, row in zip(heard, place):
+                    thinner.process(channel, row)
 
     def ready(self, end: int) -> int:
         """Samples that can be read already, heard or not; at least `end`."""
@@ -139,26 +137,48 @@ class RateStream:
         self._origin = origin
 
 
-class _Layer:
-    """Frames of one spec that lie ready, made from a node's magnitudes for whoever asks first."""
+class Layer:
+    """Frames of one spec on top of an STFT, made a batch at a time for whoever asks first."""
 
-    def __init__(self, spec: SpectralSpec) -> None:
-        self.spec = spec
+    def __init__(self, spec: SpectralSpec, mel: MelLevels | None) -> None:
         self.frames: list[F32] = []
-        self.rises = Rises(spec, _BATCH) if isinstance(spec, FluxSpec) else None
-        self.next = 0
+        self.first = 0
+        self._mel = mel
+        self._rises = Rises(spec) if isinstance(spec, FluxSpec) else None
 
-    def make(self, first: int, levels: F32) -> list[F32]:
-        """The frames from number `first` on; rises need those before it to have been made last."""
-        if self.rises is None:
-            made = logarithm(levels)
-        else:
-            if first != self.next:
-                self.rises.reset()
-            made = self.rises.take(levels)
-            self.next = first + len(levels)
-        self.frames = _each(made)
-        return self.frames
+    def take(self, first: int, magnitudes: F32) -> None:
+        """The frames from number `first` on; rises are those over the batch before, if that was the last."""
+        goes_on = first == self.first + len(self.frames)
+        self.first = first
+        made = magnitudes
+        if self._mel is not None:
+            levels = self._mel.take(magnitudes)
+            if self._rises is None:
+                made = logarithm(levels)
+            else:
+                if not goes_on:
+                    self._rises.reset()
+                made = self._rises.take(levels)
+        made.flags.writeable = False
+        self.frames = list(made)
+
+    def forget(self) -> None:
+        """A new stream begins."""
+        self.first, self.frames = 0, []
+
+
+class MelLevels:
+    """The mel spectrum of a batch of magnitudes, made once for a log-mel and a flux of the same spec."""
+
+    def __init__(self, spec: LogMelSpec) -> None:
+        self._mel = Mel(spec)
+        self._of: F32 | None = None
+
+    def take(self, magnitudes: F32) -> F32:
+        """``gamma * mel`` of a batch."""
+        if self._of is not magnitudes:
+            self._of, self._levels = magnitudes, self._mel.levels(magnitudes)
+        return self._levels
 
 
 class SpectralNode:
@@ -169,57 +189,39 @@ class SpectralNode:
         self.stream = stream
         self.spec = spec
         self._spectrum = Spectrum(spec, _BATCH)
-        self._layers: dict[SpectralSpec, _Layer] = {}
+        self._mels: dict[LogMelSpec, MelLevels] = {}
+        self._layers: dict[SpectralSpec, Layer] = {}
         self.restart()
 
-    def layer(self, spec: SpectralSpec) -> _Layer:
+    def layer(self, spec: SpectralSpec) -> Layer:
         """What ``frame`` needs to give frames of `spec`."""
-        return self._layers.setdefault(spec, _Layer(spec))
+        layer = self._layers.get(spec)
+        if layer is None:
+            mel = None if spec.mel is None else self._mels.setdefault(spec.mel, MelLevels(spec.mel))
+            layer = self._layers[spec] = Layer(spec, mel)
+        return layer
 
-    def frame(self, number: int, layer: _Layer) -> F32:
+    def frame(self, number: int, layer: Layer) -> F32:
         """Frame `number` (from 1); computed with those after it that lie ready."""
-        at = number - self._first
-        if not 0 <= at < self._count:
-            self._compute(number)
-            at = 0
-        if not layer.frames:
-            self._fill(layer)
+        at = number - layer.first
+        if not 0 <= at < len(layer.frames):
+            if not 0 <= number - self._first < len(self._batch):
+                self._compute(number)
+            layer.take(self._first, self._batch)
+            at = number - self._first
         return layer.frames[at]
 
     def _compute(self, number: int) -> None:
         hop, window = self.spec.hop, self.spec.window
         count = min(_BATCH, max(1, self.stream.ready(number * hop) // hop - number + 1))
         samples = self.stream.window((number + count - 1) * hop, window + (count - 1) * hop)
-        self._forget()
-        self._batch = self._spectrum.frames(samples, count)
-        self._first, self._count = number, count
-
-    def _fill(self, layer: _Layer) -> None:
-        mel = layer.spec.mel
-        if mel is None:
-            layer.frames = _each(self._batch)
-            return
-        levels = self._levels.get(mel)
-        if levels is None:
-            levels = self._levels[mel] = mels(self._batch, mel)
-        layer.make(self._first, levels)
+        self._first, self._batch = number, self._spectrum.frames(samples, count)
 
     def restart(self) -> None:
         """Forget the sound so far."""
-        self._forget()
+        self._first, self._batch = 0, np.zeros((0, self.spec.size), np.float32)
         for layer in self._layers.values():
-            layer.next = 0
-
-    def _forget(self) -> None:
-        self._first = self._count = 0
-        self._levels: dict[LogMelSpec, F32] = {}
-        for layer in self._layers.values():
-            layer.frames = []
-
-
-def _each(frames: F32) -> list[F32]:
-    frames.flags.writeable = False
-    return list(frames)
+            layer.forget()
 
 
 class Feed:
@@ -240,7 +242,7 @@ class Feed:
 
     def __init__(self, stream: RateStream, spec: InputSpec, node: SpectralNode | None = None) -> None:
         self.stream, self.spec, self.node = stream, spec, node
-        self._hop = spec.hop
+        self._hop, self._span = spec.hop, TICK * stream.rate
         self._length = spec.length if isinstance(spec, AudioInput) else spec.window
         self._layer = None if node is None or isinstance(spec, AudioInput) else node.layer(spec)
         self.go_to(0)
@@ -248,7 +250,7 @@ class Feed:
     def go_to(self, taken: int) -> None:
         """Have the block after so many be the next one."""
         self.taken = taken
-        self._due = self.stream.tick_of((taken + 1) * self._hop)
+        self._due = ((taken + 1) * self._hop - 1) * ENGINE_RATE // self._span + 1
 
     def due(self) -> bool:
         """Whether there is a block to take."""
@@ -262,10 +264,9 @@ class Feed:
         number = self.taken + 1
         self.go_to(number)
         end = number * self._hop
-        if self._layer is not None:
-            assert self.node is not None
-            return self.node.frame(number, self._layer), stream.time(end)
-        return stream.window(end, self._length), stream.time(end)
+        if self.node is None or self._layer is None:
+            return stream.window(end, self._length), stream.time(end)
+        return self.node.frame(number, self._layer), stream.time(end)
 
     def skip(self) -> None:
         """Leave the next block out."""

@@ -171,6 +171,8 @@ class CombineSlot(_KindSlot):
         self._reader = bus.reader()
         self._events: dict[str, Event] = {}
         self._known: dict[str, bool] = {}
+        self._values: list[str] = []
+        self._counted = (0, 0)
 
     def run(self, now: float) -> list[Feature]:
         """Call the plugin for each hop that is due. Raises ``PluginError``."""
@@ -185,13 +187,19 @@ class CombineSlot(_KindSlot):
         return results
 
     def _latest(self, now: float) -> dict[str, Latest]:
+        bus = self._bus
         for event in self._reader.poll():
             if self._wanted(event.name):
                 self._events[event.name] = event
+        if bus.counted != self._counted:
+            self._counted = bus.counted
+            self._values = [name for name in bus.values() if self._wanted(name)]
         found = {n: Latest(e.time, e.value, e.label, now - e.time) for n, e in self._events.items()}
-        for name, value in self._bus.values().items():
-            if self._wanted(name):
-                found[name] = Latest(value.time, value.value, value.label, now - value.time)
+        for name in self._values:
+            newest = bus.value(name)
+            if newest is not None:
+                time, value, label = newest
+                found[name] = Latest(time, value, label, now - time)
         return found
 
     def _wanted(self, name: str) -> bool:

@@ -256,13 +256,13 @@ class Slot:
         most = len(results) + MOST_FEATURES
         plain = self._plain
         for feature in islice(features, MOST_FEATURES + 1):
-            if type(feature) is Feature:  # the usual case first: a finite number, about now
+            if type(feature) is Feature:  # the usual case first: finite numbers, about now
                 name, at, value, label = feature
                 if (
-                    label is None
-                    and name in plain
-                    and type(value) is type(at) is float
-                    and value - value == 0.0
+                    name in plain
+                    and type(at) is float
+                    and (value - value == 0.0 if type(value) is float else value is None or _are_plain(value))
+                    and (label is None or type(label) is str)
                     and -FARTHEST < at - now < FARTHEST
                 ):
                     results.append(feature)
@@ -319,3 +319,11 @@ class Slot:
         except Exception as e:  # anybody's code
             self.errors += 1
             self.error = f"{call.__name__}: {e.__class__.__name__}: {e}"[:500]
+
+
+def _are_plain(values: object) -> bool:
+    """Whether this is a tuple, not too long, of finite floats."""
+    if type(values) is not tuple or len(values) > MOST_VALUES or {*map(type, values)} - {float}:
+        return False
+    total = sum(values)
+    return bool(total - total == 0.0)  # a sum that overflows is looked at more closely

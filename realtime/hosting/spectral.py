@@ -197,10 +197,12 @@ class Spectrum:
         -------
         ndarray of float32, shape (window // 2 + 1,)
         """
-        return self.frames(block, 1)[0]
+        work, bins = self._work[0], self._bins[0]
+        np.multiply(block, self._window, work)
+        return np.abs(rfft(work, bins))
 
     def frames(self, samples: F32, count: int) -> F32:
-        """Magnitudes of `count` windows, each a hop after the one before; each depends on its own window alone.
+        """Magnitudes of `count` windows, each a hop after the one before; equal to those of ``frame``, bit by bit.
 
         Parameters
         ----------
@@ -213,32 +215,44 @@ class Spectrum:
         -------
         ndarray of float32, shape (count, window // 2 + 1)
         """
+        if count == 1:
+            return self.frame(samples)[None]
         spec, work = self.spec, self._work[:count]
         windows = np.ndarray((count, spec.window), np.float32, samples, strides=(4 * spec.hop, 4))
-        np.multiply(windows, self._window, out=work)
+        np.multiply(windows, self._window, work)
         return np.abs(rfft(work, self._bins[:count]))
 
 
-def mels(magnitudes: F32, spec: LogMelSpec) -> F32:
-    """``gamma * mel`` of magnitude frames, shape ``(n, bins)`` → ``(n, bands)``; each by its own frame alone."""
-    bank = mel_filterbank(spec)
-    out = np.empty((len(magnitudes), spec.bands), np.float32)
-    for frame, row in zip(magnitudes, out):
-        np.dot(frame, bank, out=row)  # one by one: a product of matrices may round differently
-    out *= np.float32(spec.gamma)
-    return out
+class Mel:
+    """Magnitudes in, mel bands out.
+
+    Parameters
+    ----------
+    spec : LogMelSpec
+    """
+
+    def __init__(self, spec: LogMelSpec) -> None:
+        self._bank = mel_filterbank(spec) * np.float32(spec.gamma)
+
+    def levels(self, magnitudes: F32) -> F32:
+        """``gamma * mel`` of frames, shape ``(n, bins)`` → ``(n, bands)``; each by its own frame alone."""
+        bank = self._bank
+        out = np.empty((len(magnitudes), bank.shape[1]), np.float32)
+        for frame, row in zip(magnitudes, out):
+            frame.dot(bank, row)  # one by one: a product of matrices may round differently
+        return out
 
 
 def logarithm(levels: F32) -> F32:
-    """``log10(1 + level)``: log-mels of what ``mels`` gives."""
+    """``log10(1 + level)``: log-mels of levels."""
     out: F32 = np.log1p(levels)
     out *= _PER_DECADE
     return out
 
 
 def log_mels(magnitudes: F32, spec: LogMelSpec) -> F32:
-    """Log-mels of magnitude frames, shape ``(n, bins)`` → ``(n, bands)``; each depends on its own frame alone."""
-    return logarithm(mels(magnitudes, spec))
+    """Log-mels of magnitude frames, shape ``(n, bins)`` → ``(n, bands)``; each by its own frame alone."""
+    return logarithm(Mel(spec).levels(magnitudes))
 
 
 def log_mel(magnitudes: F32, spec: LogMelSpec) -> F32:
@@ -255,23 +269,22 @@ class Rises:
     Parameters
     ----------
     spec : FluxSpec
-    most : int
-        Frames at once at most.
     """
 
-    def __init__(self, spec: FluxSpec, most: int = 1) -> None:
-        self._lag = spec.lag
+    def __init__(self, spec: FluxSpec) -> None:
         self._fall = math.exp(-spec.hop / spec.sample_rate / _PEAK_SECONDS)
-        # Frames in natural logarithms, with an edge on either side that is never the larger neighbour.
-        self._now = np.full((most, spec.size + 2), -np.inf, np.float32)
-        # The loudest of each neighbourhood: of `lag` frames before, and of these.
-        self._loudest = np.zeros((spec.lag + most, spec.size), np.float32)
+        # The newest frame in natural logarithms, with an edge on either side that is never the larger neighbour.
+        framed = np.full(spec.size + 2, -np.inf, np.float32)
+        self._left, self._now, self._right = framed[:-2], framed[1:-1], framed[2:]
+        self._loudest = [np.zeros(spec.size, np.float32) for _ in range(spec.lag)]
         self.reset()
 
     def reset(self) -> None:
         """Forget the past."""
         self._peak = _PEAK / 10
-        self._loudest[: self._lag] = 0.0
+        self._frames = 0
+        for loudest in self._loudest:
+            loudest[:] = 0.0
 
     def take(self, levels: F32) -> F32:
         """Rises per band in natural logarithms, zero or more.
@@ -279,27 +292,23 @@ class Rises:
         Parameters
         ----------
         levels : ndarray of float32, shape (n, bands)
-            The next frames of ``mels``.
+            The next frames of :class:`Mel`.
 
         Returns
         -------
         ndarray of float32, shape (n, bands)
         """
-        n, lag = len(levels), self._lag
-        gains = []
-        for top in np.maximum.reduce(levels, axis=1).tolist():
+        now, out = self._now, np.empty_like(levels)
+        for frame, top, rise in zip(levels, np.maximum.reduce(levels, axis=1).tolist(), out):
             self._peak = max(self._peak * self._fall, top, _QUIETEST)
-            gains.append(_PEAK / self._peak)
-        framed, loudest = self._now[:n], self._loudest[lag : lag + n]
-        now = framed[:, 1:-1]
-        np.multiply(levels, np.array(gains, np.float32)[:, None], out=now)
-        np.log1p(now, out=now)
-        np.maximum(framed[:, :-2], framed[:, 2:], out=loudest)
-        np.maximum(loudest, now, out=loudest)
-        out: F32 = now - self._loudest[:n]
-        np.maximum(out, _ZERO, out=out)
-        self._loudest[:lag] = self._loudest[n : n + lag]
-        return out
+            np.multiply(frame, _PEAK / self._peak, now)
+            np.log1p(now, now)
+            loudest = self._loudest[self._frames % len(self._loudest)]
+            self._frames += 1
+            np.subtract(now, loudest, rise)
+            np.maximum(self._left, self._right, out=loudest)
+            np.maximum(loudest, now, out=loudest)
+        return np.maximum(out, _ZERO, out=out)
 
 
 def frames(samples: F32, spec: SpectralSpec) -> F32:
@@ -317,7 +326,8 @@ def frames(samples: F32, spec: SpectralSpec) -> F32:
     """
     stft = spec.stft
     spectrum = Spectrum(stft, _AT_ONCE)
-    rises = Rises(spec, _AT_ONCE) if isinstance(spec, FluxSpec) else None
+    mel = Mel(spec.mel) if spec.mel is not None else None
+    rises = Rises(spec) if isinstance(spec, FluxSpec) else None
     before = stft.window - stft.hop
     padded = np.concatenate(
         [np.zeros(max(0, before), np.float32), np.asarray(samples, np.float32)[max(0, -before) :]]
@@ -327,8 +337,8 @@ def frames(samples: F32, spec: SpectralSpec) -> F32:
     for k in range(0, count, _AT_ONCE):
         n = min(_AT_ONCE, count - k)
         found = spectrum.frames(padded[k * stft.hop : (k + n - 1) * stft.hop + stft.window], n)
-        if spec.mel is not None:
-            found = mels(found, spec.mel)
-            found = logarithm(found) if rises is None else rises.take(found)
+        if mel is not None:
+            levels = mel.levels(found)
+            found = logarithm(levels) if rises is None else rises.take(levels)
         out[k : k + n] = found
     return out
