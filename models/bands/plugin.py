@@ -59,7 +59,7 @@ class Bands(Plugin):
         low, high = self._values["low_hz"], self._values["high_hz"]
         below, above = lowpass(low, _RATE), highpass(low, _RATE)
         mid, top = lowpass(high, _RATE), highpass(high, _RATE)
-        self._filter = BlockFilter([[below] * 2, [above] * 2 + [mid] * 2, [top] * 2], _HOP, sub=60, single=True)
+        self._filter = BlockFilter([[below] * 2, [above] * 2 + [mid] * 2, [top] * 2], _HOP, sub=60)
 
     def parameter(self, identifier: str, value: float) -> None:
         self._values[identifier] = value

@@ -61,12 +61,13 @@ class Level(Plugin):
 
     _peak: float
     _truepeak: float
+    _tops: tuple[float, ...]
+    _ring: list[float]
 
     def prepare(self, context: Context) -> None:
         values = dict(context.parameters)
         self._filter = BlockFilter([K_WEIGHTING], _PIECE, channels=2, sub=40)
         self._true = TruePeak(2, _PIECE)
-        self._ring = np.zeros(_SHORT)
         self._integrated = Integrated()
         self._restart = values["restart"]
         self._hops = self._pieces = self._from = 0
@@ -87,13 +88,13 @@ class Level(Plugin):
 
     def process(self, block: Array, time: float) -> list[Feature]:
         newest = block[:, -_HOP:]
-        left, right = newest[0], newest[1]
+        left, right = newest
         new = 1 - self._keep
-        self._left += new * (float(np.dot(left, left)) / _HOP - self._left)
-        self._right += new * (float(np.dot(right, right)) / _HOP - self._right)
-        self._cross += new * (float(np.dot(left, right)) / _HOP - self._cross)
-        now = _decibel(float(np.maximum.reduce(np.abs(newest), axis=None)))
-        self._peak = max(now, self._peak - self._fall, SILENCE)
+        self._left += new * (float(left.dot(left)) / _HOP - self._left)
+        self._right += new * (float(right.dot(right)) / _HOP - self._right)
+        self._cross += new * (float(left.dot(right)) / _HOP - self._cross)
+        tops = self._tops = (*self._tops[1:], float(np.maximum.reduce(np.abs(newest), axis=None)))
+        self._peak = max(_decibel(tops[-1]), self._peak - self._fall, SILENCE)
         self._hops += 1
         found = [
             Feature("rms", time, _decibel(math.sqrt(max(self._left, self._right)))),
@@ -102,8 +103,12 @@ class Level(Plugin):
         if self._hops % _EVERY:
             return found
         fallen = max(self._truepeak - _EVERY * self._fall, SILENCE)
-        self._truepeak = max(_decibel(self._true.process(block, 10 ** (fallen / 20))), fallen)
-        self._ring[self._pieces % _SHORT] = self._filter.power(block[:, TruePeak.before :])[0]
+        least = max(10 ** (fallen / 20), *tops[-_EVERY:])
+        if max(tops) * self._true.most > least:
+            least = self._true.process(block, least)
+        self._truepeak = max(_decibel(least), fallen)
+        place = self._pieces % _SHORT
+        self._ring[place] = self._ring[place + _SHORT] = self._filter.power(block[:, TruePeak.before :])[0]
         self._pieces += 1
         found.append(Feature("truepeak", time, self._truepeak))
         found.append(Feature("momentary", time, loudness(self._mean(_MOMENTARY))))
@@ -122,10 +127,8 @@ class Level(Plugin):
 
     def _mean(self, pieces: int) -> float:
         """Mean K-weighted power of the last `pieces`, zeros before the start."""
-        end = (self._pieces - 1) % _SHORT + 1
-        if end >= pieces:
-            return float(np.add.reduce(self._ring[end - pieces : end])) / pieces
-        return float(np.add.reduce(self._ring[:end]) + np.add.reduce(self._ring[end - pieces :])) / pieces
+        end = (self._pieces - 1) % _SHORT + 1 + _SHORT
+        return sum(self._ring[end - pieces : end]) / pieces
 
     def skipped(self, samples: int) -> None:
         """The meters start anew, the programme goes on: its loudness must survive a lost block."""
@@ -137,10 +140,11 @@ class Level(Plugin):
 
     def _clear(self) -> None:
         self._filter.reset()
-        self._ring[:] = 0.0
+        self._ring = [0.0] * (2 * _SHORT)  # each power twice, so that the newest lie side by side
         self._hops = self._pieces = self._from = 0
         self._left = self._right = self._cross = 0.0
         self._peak, self._truepeak = SILENCE, SILENCE
+        self._tops = (0.0,) * (_EVERY + 1)  # of the newest hops, and the one before that a piece looks back into
 
 
 def _decibel(amplitude: float) -> float:

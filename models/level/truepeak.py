@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 F32 = npt.NDArray[np.float32]
 _TAPS = 16
-_SUB = 16
+_SUB = 32
 
 
 def _phases() -> F32:
@@ -28,7 +28,12 @@ class TruePeak:
     Parameters
     ----------
     channels, hop : int
-        `hop` is a multiple of 16.
+        `hop` is a multiple of 32.
+
+    Attributes
+    ----------
+    most : float
+        How many times as large as the samples around it a point between can be.
     """
 
     before = _TAPS - 1
@@ -36,33 +41,30 @@ class TruePeak:
 
     def __init__(self, channels: int, hop: int) -> None:
         phases = _phases()
-        self._most = float(np.abs(phases).sum(0).max())
+        self.most = float(np.abs(phases).sum(0).max())
         self._line = np.zeros((channels, hop + self.before), np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(self._line, _SUB + self.before, axis=1)
         self._windows = windows[:, ::_SUB]
-        # One product of matrices makes the points between of 16 samples at once.
+        # One product of matrices makes the points between of a stretch of samples at once.
         self._filter = np.zeros((_SUB + self.before, _SUB * 3), np.float32)
         for i in range(_SUB):
             self._filter[i : i + _TAPS, 3 * i : 3 * i + 3] = phases
-        self._rows = np.zeros((channels, hop // _SUB, _SUB + self.before), np.float32)
-        self._between = np.zeros((channels * (hop // _SUB), _SUB * 3), np.float32)
 
-    def process(self, block: F32, least: float = 0.0) -> float:
-        """Peak of the piece, samples and points between; 8 samples late.
+    def process(self, block: F32, least: float) -> float:
+        """Peak of the piece's points between samples, 8 samples late, or `least` if that is larger.
+
+        Points are computed only where the samples around them are large enough for a larger one.
 
         Parameters
         ----------
         block : ndarray of float32, shape (channels, before + hop)
         least : float
-            Smaller peaks are of no interest: where none can be larger, the points between are not computed and
-            the peak of the samples is returned.
         """
+        np.abs(block, out=self._line)
+        near = np.maximum.reduce(self._windows, axis=2) > least / self.most
+        if not near.any():
+            return least
         self._line[...] = block
-        peak = float(np.maximum.reduce(np.abs(self._line), axis=None))
-        if peak * self._most <= least:
-            return peak
-        self._rows[...] = self._windows
-        between = np.dot(self._rows.reshape(-1, _SUB + self.before), self._filter, out=self._between)
-        return max(
-            float(np.maximum.reduce(between, axis=None)), -float(np.minimum.reduce(between, axis=None)), peak
-        )
+        between = self._windows[near].dot(self._filter)
+        top, bottom = np.maximum.reduce(between, axis=None), np.minimum.reduce(between, axis=None)
+        return max(float(top), -float(bottom), least)

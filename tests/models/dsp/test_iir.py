@@ -20,18 +20,18 @@ def test_equals_a_sample_by_sample_filter(hop: int) -> None:
     y = np.concatenate([f.process(x[:, k : k + hop]) for k in range(0, x.shape[1], hop)], axis=-1)
     for channel in range(2):
         for row, cascade in enumerate(bank):
-            np.testing.assert_allclose(y[channel, row], reference(cascade, x[channel]), atol=1e-9)
+            np.testing.assert_allclose(y[channel, row], reference(cascade, x[channel]), atol=3e-6)
 
 
-def test_power_is_that_of_the_filtered_sound_also_in_single_precision() -> None:
-    bank = [[lowpass(150, 48e3)] * 2, [highpass(150, 48e3)] * 2 + [lowpass(2500, 48e3)] * 2]
-    x = np.random.default_rng(1).standard_normal((2, 480 * 30))
-    full, single = BlockFilter(bank, 480, channels=2), BlockFilter(bank, 480, channels=2, sub=60, single=True)
+@pytest.mark.parametrize("low", [40.0, 500.0])
+def test_power_is_that_of_the_filtered_sound(low: float) -> None:
+    bank = [[lowpass(low, 48e3)] * 2, [highpass(low, 48e3)] * 2 + [lowpass(2500, 48e3)] * 2]
+    x = np.random.default_rng(1).standard_normal((2, 480 * 100))
+    f = BlockFilter(bank, 480, channels=2, sub=60)
     for k in range(0, x.shape[1], 480):
-        power = full.power(x[:, k : k + 480])
-        np.testing.assert_allclose(single.power(x[:, k : k + 480]), power, rtol=1e-4)
+        power = f.power(x[:, k : k + 480])
     expected = [sum((reference(c, row)[-480:] ** 2).mean() for row in x) for c in bank]
-    np.testing.assert_allclose(power, expected, rtol=1e-9)
+    np.testing.assert_allclose(power, expected, rtol=3e-5)
 
 
 def test_reset_brings_back_rest() -> None:
