@@ -76,8 +76,10 @@ class PulseFilter:
         self._period = (self._bars[tempo] / BEATS).astype(np.float32)
         self._tempo = tempo
         self._class, self._mean = _places(self._beat, self._period, self._bars[tempo])
-        self._constant = np.log(self._mean) @ _BAND_WEIGHTS
-        self._inverse = _BAND_WEIGHTS / self._mean
+        # Log-likelihood of each place: this times the flux of the bands and a one.
+        constant = np.log(self._mean) @ _BAND_WEIGHTS
+        self._score = (-_TRUST * np.column_stack([_BAND_WEIGHTS / self._mean, constant])).astype(np.float32)
+        self._flux = np.ones(_BAND_WEIGHTS.size + 1, np.float32)
         beat = np.arange(BEATS)
         starts = self._first[:, None] + np.ceil(beat * self._bars[:, None] / BEATS - 1e-9).astype(np.intp)
         lasts = np.hstack([self._first[:, None] + self._bars[:, None], starts[:, 1:]]) - 1
@@ -89,6 +91,7 @@ class PulseFilter:
         change *= (prior / prior.max()) ** _PULL / change.sum(1, keepdims=True)
         self._change = change.astype(np.float32)
         self._start = (prior / prior.sum() / self._bars)[tempo].astype(np.float32)
+        self._renewal = self._start * np.float32(_LEAK)
         self._belief, self._next = self._start.copy(), np.zeros(size, np.float32)
         self._factor = np.zeros(size, np.float32)
         self._heard = 0
@@ -108,19 +111,16 @@ class PulseFilter:
         flux : sequence of 3 floats
             Of the low, middle and high band, each divided by its own running mean.
         """
-        score = np.dot(self._inverse, [min(f, _CAP) ** _POWER for f in flux])
-        score += self._constant
-        score *= -_TRUST
-        score -= np.maximum.reduce(score)
-        likelihood = np.exp(score).astype(np.float32)
-        np.take(likelihood, self._class, out=self._factor, mode="clip")
-        self._belief *= self._factor
+        self._flux[:-1] = [min(f, _CAP) ** _POWER for f in flux]
+        score = self._score.dot(self._flux)
+        likelihood = np.exp(score - np.maximum.reduce(score))
         self._heard += 1
         if self._heard % _NORMALISE == 0:
-            self._belief *= np.float32(1 / float(np.add.reduce(self._belief)))
+            likelihood /= np.add.reduce(self._belief)
+        likelihood.take(self._class, out=self._factor, mode="clip")
+        self._belief *= self._factor
         if self._heard % _RESTART == 0:
-            np.multiply(self._start, np.float32(_LEAK), out=self._factor)
-            self._belief += self._factor
+            self._belief += self._renewal
 
     def read(self) -> Reading:
         """The most probable state, refined by the mean of its neighbourhood."""
