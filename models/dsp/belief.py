@@ -44,7 +44,7 @@ class Belief:
         """Take one step's probabilities; whether another class has been chosen."""
         b = (1 - self._leave) * self.belief + self._leave / self._classes
         b *= np.maximum(answer, 1e-4) ** self._temper
-        b /= b.sum()
+        b /= np.add.reduce(b)
         self.belief = b
         best = int(b.argmax())
         if best != self.chosen and b[best] >= self._sure:

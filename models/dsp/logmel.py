@@ -9,9 +9,11 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from realtime.hosting.fourier import rfft
 from realtime.hosting.spectral import LogMelSpec, mel_filterbank
 
 F32 = npt.NDArray[np.float32]
+_PER_DECADE = np.float32(1 / np.log(10.0))
 
 
 class BlockSpectrum:
@@ -30,16 +32,25 @@ class BlockSpectrum:
         self._bank = np.ascontiguousarray(bank[: self._bins]) * np.float32(spec.gamma)
         hann = np.hanning(spec.window + 1)[:-1]
         self._hann = (hann / (hann.sum() / 2)).astype(np.float32)
+        self._resize(1)
+
+    def _resize(self, most: int) -> None:
+        """Work arrays for so many windows at once."""
+        self._work = np.zeros((most, self._window), np.float32)
+        self._lines = np.zeros((most, self._window // 2 + 1), np.complex64)
+        self._heard = self._lines[:, : self._bins]
 
     def levels(self, spans: F32) -> F32:
         """``gamma * mel`` of windows of sound, shape ``(n, window)`` → ``(n, bands)``."""
-        magnitudes = np.abs(np.fft.rfft(spans * self._hann)[:, : self._bins])
-        out: F32 = magnitudes @ self._bank
-        return out
+        n = len(spans)
+        if n > len(self._work):
+            self._resize(n)
+        rfft(np.multiply(spans, self._hann, self._work[:n]), self._lines[:n])
+        return np.abs(self._heard[:n]).dot(self._bank)
 
     def frame(self, block: F32, out: F32) -> None:
         """Write ``log10(1 + gamma * mel)`` of the end of `block`, at least a window long, to `out`, (bands,)."""
-        bins = np.fft.rfft(block[-self._window :] * self._hann)[: self._bins]
-        np.matmul(np.abs(bins), self._bank, out=out)
-        np.log1p(out, out=out)
-        out *= np.float32(1 / np.log(10.0))
+        rfft(np.multiply(block[-self._window :], self._hann, self._work[0]), self._lines[0])
+        np.abs(self._heard[0]).dot(self._bank, out)
+        np.log1p(out, out)
+        out *= _PER_DECADE

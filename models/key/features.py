@@ -14,6 +14,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from realtime.hosting.fourier import rfft
 from realtime.hosting.plugin import AudioInput
 
 F32 = npt.NDArray[np.float32]
@@ -32,6 +33,7 @@ _REACH = 0.6
 _OFFSETS = np.round(np.arange(-_REACH, _REACH + 1e-6, _STEP), 3)
 _SPREAD = 0.28
 _KEEP = math.exp(-1 / (FPS * 10.0))
+_AROUND = np.arange(3)[:, None]
 _WHITE = 9
 _GAMMA = 3e3
 
@@ -50,27 +52,44 @@ def _bank(window: int, low: int, high: int, offset: float) -> F32:
     return np.concatenate([np.zeros((1, high - low)), weights]).astype(np.float32)
 
 
+class _Half:
+    """One of the two spectra: as many bins as a tuning may need, less those that no semitone reads."""
+
+    def __init__(self, window: int, banks: list[F32]) -> None:
+        hann = np.hanning(window + 1)[:-1]
+        self._hann = (hann / (hann.sum() / 2)).astype(np.float32)
+        self._work = np.zeros(window, np.float32)
+        self._lines = np.zeros(window // 2 + 1, np.complex64)
+        used = np.flatnonzero(np.any([bank.any(axis=1) for bank in banks], axis=0))
+        self._span = slice(int(used[0]), int(used[-1]) + 1)
+        self._banks = [np.ascontiguousarray(bank[self._span]) * np.float32(_GAMMA) for bank in banks]
+        self._heard = self._lines[: len(banks[0])]
+
+    def listen(self, block: F32) -> F32:
+        """Magnitudes of a window of sound, overwritten by the next call."""
+        rfft(np.multiply(block, self._hann, self._work), self._lines)
+        self._magnitudes: F32 = np.abs(self._heard)
+        return self._magnitudes
+
+    def tell(self, tuned: int, out: F32) -> None:
+        """Strength of each semitone at a tuning, times gamma."""
+        self._magnitudes[self._span].dot(self._banks[tuned], out)
+
+
 class Salience:
     """Blocks of sound in, semitones out; keeps the tuning between calls."""
 
     def __init__(self) -> None:
         cut = SPLIT - LOWEST
-        self._banks = [
-            (_bank(LONG, LOWEST, SPLIT, o), _bank(SHORT, SPLIT, LOWEST + SEMITONES, o)) for o in _OFFSETS.tolist()
-        ]
-        self._bins = len(self._banks[0][0]), len(self._banks[0][1])
-        self._hann = [self._window(n) for n in (LONG, SHORT)]
+        offsets = _OFFSETS.tolist()
+        self._low = _Half(LONG, [_bank(LONG, LOWEST, SPLIT, o) for o in offsets])
+        self._high = _Half(SHORT, [_bank(SHORT, SPLIT, LOWEST + SEMITONES, o) for o in offsets])
         self._cut = cut
         self._kernel = np.ones(2 * _WHITE + 1, np.float32)
         self._count = np.convolve(np.ones(SEMITONES, np.float32), self._kernel, "same")
         self._first = math.ceil(180 / (RATE / SHORT))
         self._out = np.zeros(SEMITONES, np.float32)
         self.reset()
-
-    @staticmethod
-    def _window(size: int) -> F32:
-        hann = np.hanning(size + 1)[:-1]
-        return (hann / (hann.sum() / 2)).astype(np.float32)
 
     def reset(self) -> None:
         """Forget the tuning."""
@@ -85,15 +104,14 @@ class Salience:
         block : ndarray of float32, shape (16384,)
             The newest sound at 24 kHz, right-aligned.
         """
-        low = np.abs(np.fft.rfft(block * self._hann[0])[: self._bins[0]])
-        high = np.abs(np.fft.rfft(block[-SHORT:] * self._hann[1])[: self._bins[1]])
-        self._tune(high)
-        banks = self._banks[round((self.tuning + _REACH) / _STEP)]
+        low, high = self._low, self._high
+        low.listen(block)
+        self._tune(high.listen(block[-SHORT:]))
+        tuned = round((self.tuning + _REACH) / _STEP)
         out = self._out
-        np.matmul(low, banks[0], out=out[: self._cut])
-        np.matmul(high, banks[1], out=out[self._cut :])
-        out *= np.float32(_GAMMA)
-        np.log1p(out, out=out)
+        low.tell(tuned, out[: self._cut])
+        high.tell(tuned, out[self._cut :])
+        np.log1p(out, out)
         around = np.convolve(out, self._kernel, "same") / self._count
         np.maximum(out - around, 0, out=out)
         return out
@@ -104,13 +122,13 @@ class Salience:
         middle, before, after = s[1:-1], s[:-2], s[2:]
         peak = np.flatnonzero((middle > before) & (middle >= after) & (middle > 1e-5))
         if len(peak):
-            a, b, c = (np.log(v[peak] + 1e-9) for v in (before, middle, after))
+            a, b, c = np.log(s[peak + _AROUND] + 1e-9)
             place = peak + self._first + 0.5 * (a - c) / np.minimum(a - 2 * b + c, -1e-6)
             weight = np.sqrt(middle[peak])
-            off = 12 * np.log2(place * (RATE / SHORT / 440.0))
-            self._phase = _KEEP * self._phase + complex(
-                np.dot(weight, np.exp(2j * np.pi * off)) / (weight.sum() + 1e-9)
-            )
+            turn = (2 * np.pi * 12) * np.log2(place * (RATE / SHORT / 440.0))
+            total = float(np.add.reduce(weight)) + 1e-9
+            mean = complex(float(weight.dot(np.cos(turn))), float(weight.dot(np.sin(turn)))) / total
+            self._phase = _KEEP * self._phase + mean
         if abs(self._phase) < 0.3:
             return
         found = math.atan2(self._phase.imag, self._phase.real) / (2 * math.pi)

@@ -15,6 +15,10 @@ F32 = npt.NDArray[np.float32]
 
 COLOURS, ATTACKS = BANDS // 4, BANDS // 8
 SIZE = COLOURS + ATTACKS + 1
+_COLOURS = np.repeat(
+    np.eye(COLOURS, dtype=np.float32) / np.float32(BANDS // COLOURS * FRAMES), BANDS // COLOURS, 0
+)
+_ATTACKS = np.repeat(np.eye(ATTACKS, dtype=np.float32) / np.float32(BANDS // ATTACKS), BANDS // ATTACKS, 0)
 
 
 def condense(frames: F32, before: F32) -> F32:
@@ -32,8 +36,11 @@ def condense(frames: F32, before: F32) -> F32:
     """
     steps = len(frames) // FRAMES
     frames = np.asarray(frames[: steps * FRAMES], np.float32)
-    rise = np.maximum(np.diff(frames, axis=0, prepend=before[None]), 0)
+    rise = np.empty_like(frames)
+    np.subtract(frames[:1], before, rise[:1])
+    np.subtract(frames[1:], frames[:-1], rise[1:])
+    np.maximum(rise, 0, out=rise)
     out = np.ones((steps, SIZE), np.float32)
-    out[:, :COLOURS] = frames.reshape(steps, FRAMES, COLOURS, -1).mean(axis=(1, 3))
-    out[:, COLOURS:-1] = 4 * rise.reshape(steps, FRAMES, ATTACKS, -1).mean(axis=(1, 3))
+    out[:, :COLOURS] = np.add.reduce(frames.reshape(steps, FRAMES, BANDS), axis=1).dot(_COLOURS)
+    out[:, COLOURS:-1] = np.add.reduce(rise.reshape(steps, FRAMES, BANDS), axis=1).dot(_ATTACKS)
     return out

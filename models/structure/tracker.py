@@ -27,6 +27,12 @@ RUNGS = (0.15, 0.5, 0.6, 1.0)
 _RANGE_SECONDS = 60.0
 _LEAST_RANGE = 1.5
 """Force by which even steady music may be softer than the loudest before its energy is none."""
+_LOWER, _UPPER = COLOURS // 2, COLOURS - COLOURS // 2
+_COLOUR = np.repeat([1 / COLOURS, 0], [COLOURS, ATTACKS + 1]).astype(np.float32)
+"""Weights of a step's features in its mean colour."""
+_FORCE = np.repeat([1 / COLOURS + 1 / _LOWER, 1 / COLOURS, 1 / ATTACKS, 0], [_LOWER, _UPPER, ATTACKS, 1])
+_FORCE = _FORCE.astype(np.float32)
+"""Weights in its force: colour, that of the lower half once more, and attacks."""
 _QUIET = 0.35
 """Mean feature below which there is nothing to hear, log10(1 + 1e5 m)."""
 
@@ -52,9 +58,8 @@ class Loudness:
         self._low = self._high = self._now = math.nan
 
     def step(self, features: F32) -> float:
-        """Take one step's features; colour counts by its lowest half doubly, attacks as well."""
-        colour, attacks = features[:COLOURS], features[COLOURS : COLOURS + ATTACKS]
-        force = float(colour.mean() + colour[: COLOURS // 2].mean() + attacks.mean())
+        """Take one step's features."""
+        force = float(features.dot(_FORCE))
         if math.isnan(self._now):
             self._now = self._low = self._high = force
         self._now = self._near * self._now + (1 - self._near) * force
@@ -103,11 +108,11 @@ class StructureTracker:
         """Take the newest 2824 samples, once per 2400; what has just happened."""
         frames = self._frames.frames(block)
         features = condense(frames, self._before if self._steps else frames[0])[0]
-        self._before = frames[-1].copy()
+        self._before = frames[-1]
         self._steps += 1
         state, event = self._net.step(features)
         self.answers = state, event
-        heard = float(features[:COLOURS].mean()) > _QUIET
+        heard = float(features.dot(_COLOUR)) > _QUIET
         self.state.step(state)
         self.build = self._smooth * self.build + (1 - self._smooth) * float(state[1]) * heard
         loud = self._loudness.step(features) if heard else 0.0

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from numpy.lib.stride_tricks import sliding_window_view
 
+from models.dsp.logmel import BlockSpectrum
 from realtime.hosting.plugin import AudioInput
-from realtime.hosting.spectral import LogMelSpec, mel_filterbank
+from realtime.hosting.spectral import LogMelSpec, logarithm
 
 F32 = npt.NDArray[np.float32]
 
@@ -26,13 +26,8 @@ class Frames:
     """A block of 2824 samples in, four frames out. Not shared between threads (it owns its work arrays)."""
 
     def __init__(self) -> None:
-        bank = mel_filterbank(SPEC)
-        self._bins = int(np.flatnonzero(bank.any(axis=1))[-1]) + 1
-        self._bank = np.ascontiguousarray(bank[: self._bins]) * np.float32(SPEC.gamma)
-        hann = np.hanning(SPEC.window + 1)[:-1]
-        self._hann = (hann / (hann.sum() / 2)).astype(np.float32)
-        self._work = np.empty((FRAMES, SPEC.window), np.float32)
-        self._out = np.empty((FRAMES, BANDS), np.float32)
+        self._spectrum = BlockSpectrum(SPEC)
+        self._strides = (4 * SPEC.hop, 4)
 
     def frames(self, block: F32) -> F32:
         """``log10(1 + 1e5 * magnitude)`` of 80 mel bands.
@@ -40,19 +35,15 @@ class Frames:
         Parameters
         ----------
         block : ndarray of float32, shape (2824,)
-            The newest sound at 24 kHz, right-aligned.
+            The newest sound at 24 kHz, right-aligned; contiguous.
 
         Returns
         -------
         ndarray of float32, shape (4, 80)
-            Oldest first; overwritten by the next call.
+            Oldest first.
         """
-        np.multiply(sliding_window_view(block, SPEC.window)[:: SPEC.hop], self._hann, out=self._work)
-        magnitudes = np.abs(np.fft.rfft(self._work)[:, : self._bins])
-        np.matmul(magnitudes, self._bank, out=self._out)
-        np.log1p(self._out, out=self._out)
-        self._out *= np.float32(1 / np.log(10.0))
-        return self._out
+        windows = np.ndarray((FRAMES, SPEC.window), np.float32, block, strides=self._strides)
+        return logarithm(self._spectrum.levels(windows))
 
     def clip(self, samples: F32) -> F32:
         """All frames of a recording as the live plugin would see them, shape ``(n // 2400 * 4, 80)``."""

@@ -46,7 +46,7 @@ class Tagger:
     def reset(self) -> None:
         """Forget all sound."""
         self._net.reset()
-        self._tags = np.zeros(len(TAGS))
+        self._tags = [0.0] * len(TAGS)
         self._embedding = np.zeros(EMBEDDING)
 
     def step(self, block: F32) -> list[float]:
@@ -61,15 +61,15 @@ class Tagger:
         newest = block[-HOP:]
         level = 10 * math.log10(float(np.dot(newest, newest)) / HOP + 1e-12)
         silence = 1 / (1 + math.exp(max(-40.0, min(40.0, (level - self.silence_db) / _EDGE))))
-        now = np.concatenate([[silence], tags * (1 - silence)])
         keep = math.exp(-FRAME / self.smoothing) if self.smoothing > 0 else 0.0
-        self._tags = keep * self._tags + (1 - keep) * now
-        self._embedding = self._fade * self._embedding + (1 - self._fade) * (1 - silence) * embedding
-        found: list[float] = np.clip(self._tags, 0, 1).tolist()
-        return found
+        now = (silence, *(tag * (1 - silence) for tag in tags.tolist()))
+        self._tags = [keep * old + (1 - keep) * new for old, new in zip(self._tags, now)]
+        self._embedding *= self._fade
+        self._embedding += (1 - self._fade) * (1 - silence) * embedding
+        return [min(1.0, max(0.0, tag)) for tag in self._tags]
 
     @property
     def embedding(self) -> tuple[float, ...]:
         """Colour of the last second as a unit vector of 64 numbers: the dot product of two is their similarity."""
-        size = float(np.linalg.norm(self._embedding))
+        size = math.sqrt(float(self._embedding.dot(self._embedding)))
         return tuple((self._embedding / size).tolist()) if size > 1e-4 else (0.0,) * EMBEDDING
