@@ -17,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat.barpointer import CENTRE, F32, F64, STEP, BarPointer, FilterConfig
+from models.beat.bars import METRES, BarCounter
 from models.beat.features import FPS, LABEL_DELAY
 from models.beat.inertia import Inertia
 from models.beat.reading import PredictedBeat, Reading
@@ -26,10 +27,10 @@ from realtime.musical import BeatObservation
 
 Probabilities = npt.NDArray[np.floating]
 HOP = 1.0 / FPS
-NEIGHBOURS = np.ones(5)
+NEIGHBOURS = 5
 """Tempi counted as one: about 2 % to either side."""
-STEPS = 2
-"""Positions per frame."""
+BINS = 48
+"""Of the phase, to find its strongest."""
 ATTACK = 3.0
 """Rise, against its mean, of what counts as the first attack."""
 RENEW_EVERY = 5
@@ -63,6 +64,10 @@ class DecoderConfig:
         Exponent, per step, of how the rises of the spectrum fit the pattern of a beat.
     patience : tuple of float
         `gain`, `grace` and `most` of :class:`~models.beat.inertia.Inertia`.
+    bar_weight : float
+        Exponent of what this filter says of the bar beside the count of whole beats.
+    octave_trust : float
+        Exponent, per beat, of how likely it is that there should be half or twice as many beats.
     opening : float
         How many times as likely as any other instant the first attack of all is to be a downbeat.
     """
@@ -81,6 +86,8 @@ class DecoderConfig:
     phase_weight: float = 0.3
     accents: float = 0.08
     patience: tuple[float, float, float] = (4.0, 24.0, 160.0)
+    bar_weight: float = 0.5
+    octave_trust: float = 0.5
     opening: float = 30.0
 
 
@@ -127,19 +134,27 @@ class BeatDecoder:
         Beats sent since the pulse was last another.
     """
 
-    def __init__(self, config: DecoderConfig | None = None) -> None:
+    def __init__(self, config: DecoderConfig | None = None, bars: BarCounter | None = None) -> None:
         self.config = config or DecoderConfig()
+        self.bars = bars if self.config.filter.metres == METRES else None
         self.filter = BarPointer(self.config.filter)
         self.rhythm = Rhythm(self.filter, self.config.accents)
         self._inertia = Inertia(*self.config.patience)
         self._bar_bins = _bar_bins(self.config.filter.metres)
         self._axis = tempo_position(self.filter.tempi.astype(np.float32))
+        apart = np.abs(np.subtract.outer(np.arange(self.filter.size), np.arange(self.filter.size)))
+        self._neighbours = (apart <= NEIGHBOURS // 2).astype(np.float32)
+        away = np.abs((np.subtract.outer(np.arange(BINS), np.arange(BINS)) + BINS // 2) % BINS - BINS // 2)
+        self._smoothing = np.clip(3.0 - away, 0.0, None)
+        self._circle = np.arange(-4, BINS + 5) % BINS
         self.reset()
 
     def reset(self) -> None:
         """Forget everything."""
         self.filter.reset()
         self._inertia.reset()
+        if self.bars is not None:
+            self.bars.reset()
         self.coasting = True
         self.tempo = 120.0
         self.confidence = 0.0
@@ -154,7 +169,7 @@ class BeatDecoder:
         self._last = -np.inf
         self.followed = 0
         self._frame = 0
-        self._begun = False
+        self._begun = self._moved = False
         self._index = 0
         self._loudest = 0.0
         self._recent: deque[tuple[int, float]] = deque(maxlen=17)
@@ -166,6 +181,7 @@ class BeatDecoder:
         tempo: Probabilities | None = None,
         phase: Probabilities | None = None,
         rise: F64 | None = None,
+        frame: F32 | None = None,
     ) -> PredictedBeat | None:
         """Take one frame.
 
@@ -181,46 +197,75 @@ class BeatDecoder:
             Probability of positions in the bar.
         rise : ndarray, shape (2, 3), optional
             From :class:`models.beat.rhythm.Accents`.
+        frame : ndarray of float32, shape (144,), optional
+            What the network heard, for the count of the bar.
         """
+        if self.bars is not None and frame is not None:
+            self.bars.hear(frame, end)
         beat, downbeat = float(pulse[0]), float(pulse[1])
         c, f = self.config, self.filter
         self._loudest = max(beat, self._loudest)
-        self._activity = max(beat, self._activity * np.exp(-HOP / c.memory))
+        self._activity = max(beat, self._activity * math.exp(-HOP / c.memory))
         self.coasting = self._activity < (c.lively if self.coasting else c.quiet)
         # that there is no beat says something only while there are beats at all
         faith = min(1.0, max(0.0, (self._activity - c.quiet) / (c.certain - c.quiet)))
         before, self._pulse = self._pulse, (beat, downbeat)
-        if self.coasting:
-            if self._frame:
-                f.coast(self.tempo, STEPS)
-            else:  # nothing is believed yet, so nothing is kept: each tempo goes its own way
-                f.advance()
-                f.advance()
+        time = end - LABEL_DELAY + c.offset
+        if self.coasting and self._frame:
+            f.coast(self.tempo, HOP)
+            self.believed = self._carried(time)
         else:
-            bar = 1.0 if phase is None else self._bar_likelihood(phase)
-            half = 0.5 * (before[0] + beat), 0.5 * (before[1] + downbeat)
-            f.advance()
-            f.advance()
-            f.observe(
-                f.evidence(*half, bar, faith if half[0] < c.filter.beat_prior else 1.0),
-                f.evidence(beat, downbeat, bar, faith if beat < c.filter.beat_prior else 1.0),
-            )
-            if rise is not None:
-                self.rhythm.hear(rise)
-            self._frame += 1
-            if self._frame % RENEW_EVERY == 0:
-                f.renew(None if tempo is None else self._tempo_likelihood(tempo), STEPS * RENEW_EVERY)
+            self._hear(before, faith, tempo, phase, rise)
+            self.believed = self._read(time)
         if not self._begun and rise is not None and rise.max() > ATTACK:
             self._begun = True
             f.begin(c.opening)
-        self.believed = self._read(end - LABEL_DELAY + c.offset)
         self.reading = self._inertia.follow(self.believed)
         if self.relocated:
             self.followed = 0
+            self._moved = True
         sent = self._emit(self.reading, end)
         self.followed += sent is not None
         self.confidence = confidence(self.believed.mass, self.followed)
         return sent
+
+    def _hear(
+        self,
+        before: tuple[float, float],
+        faith: float,
+        tempo: Probabilities | None,
+        phase: Probabilities | None,
+        rise: F64 | None,
+    ) -> None:
+        """Move the belief on by a frame in which something is to be heard, or nothing ever was."""
+        c, f = self.config, self.filter
+        if self.coasting:
+            f.advance()
+            return
+        beat, downbeat = self._pulse
+        half, half_down = 0.5 * (before[0] + beat), 0.5 * (before[1] + downbeat)
+        prior = c.filter.beat_prior
+        ratios = f.evidence(
+            (
+                (half, half_down, faith if half < prior else 1.0),
+                (beat, downbeat, faith if beat < prior else 1.0),
+            ),
+            1.0 if phase is None else self._bar_likelihood(phase),
+        )
+        if rise is None:
+            f.advance(ratios)
+        else:
+            f.advance(ratios * self.rhythm.beats(rise))
+            self.rhythm.between(rise)
+        self._frame += 1
+        if self._frame % RENEW_EVERY == 0:
+            f.renew(None if tempo is None else self._tempo_likelihood(tempo))
+
+    def _carried(self, time: float) -> Reading:
+        """The last reading, turned on at the tempo: what a frozen belief says."""
+        old = self.believed
+        assert old is not None
+        return old._replace(time=time, phase=(old.phase + self.tempo / 60.0 * (time - old.time)) % 1.0)
 
     def _tempo_likelihood(self, tempo: Probabilities) -> F64:
         """Of each chain's tempo, from the network's idea of it."""
@@ -255,78 +300,88 @@ class BeatDecoder:
 
     def _read(self, time: float) -> Reading:
         c, f = self.config, self.filter
-        marginal = f.marginal()
-        tempi = np.add.reduceat(marginal, f.offsets)
-        groups = np.convolve(tempi, NEIGHBOURS, "same")
-        best = int(np.argmax(groups))
+        tempi = f.marginal()
+        groups = self._neighbours @ tempi
+        best = int(groups.argmax())
         held = self._chain
-        far = held >= 0 and abs(np.log(f.periods[best] / f.periods[held])) > 0.1
-        if far and groups[best] < c.switch_tempo * groups[held]:
-            low, high = max(0, held - 3), min(len(groups), held + 4)
-            best = low + int(np.argmax(groups[low:high]))
+        if held >= 0 and abs(best - held) > NEIGHBOURS // 2:
+            far = abs(math.log(f.periods[best] / f.periods[held])) > 0.1
+            if far and groups[best] < c.switch_tempo * groups[held]:
+                low, high = max(0, held - 3), min(len(groups), held + 4)
+                best = low + int(groups[low:high].argmax())
         self._chain = best
-        states, periods, turn = f.turns(max(0, best - 3), min(len(tempi), best + 4))
-        mass = marginal[states].astype(float)
-        mode = self._strongest(turn, mass, time)
-        away = (turn - mode + 0.5) % 1.0 - 0.5
-        near = np.abs(away) < c.reach
-        weight = mass * near
-        total = float(weight.sum()) + 1e-30
-        share = total / (float(tempi.sum()) + 1e-30)
-        centre = mode + float(weight @ away) / total
-        period = float(weight @ periods) / total * STEP
-        bar = self._bar(f.belief[states], mode + away, near)
-        if centre >= 1.0:
-            centre, bar = centre - 1.0, bar[self.filter.later]
-        elif centre < 0.0:
-            centre, bar = centre + 1.0, bar[self.filter.earlier]
-        phase = centre - CENTRE * STEP / period
-        if phase < 0.0:
-            phase, bar = phase + 1.0, bar[self.filter.earlier]
-        return Reading(time, phase, period, share, bar / (bar.sum() + 1e-30))
+        mass, phase, _ = f.around(*self._chains())
+        mode = self._strongest(phase, mass, time)
+        away = phase - np.float32(mode - 0.5)
+        away -= np.floor(away)
+        away -= np.float32(0.5)
+        weight = mass * (np.abs(away) < c.reach)
+        by_chain = np.add.reduce(weight, axis=0)
+        total = float(np.add.reduce(by_chain)) + 1e-30
+        centre = mode + float(np.vdot(weight, away)) / total
+        period = float(by_chain @ f.periods[slice(*self._chains())]) / total * STEP
+        return Reading(time, centre % 1.0, period, total / (f.total + 1e-30))
+
+    def _chains(self) -> tuple[int, int]:
+        """The chains about the tempo that is followed."""
+        return max(0, self._chain - 3), min(self.filter.size, self._chain + 4)
 
     @property
     def relocated(self) -> bool:
         """Whether the last frame's pulse is another than that of the frame before."""
         return self._inertia.relocated
 
-    def _strongest(self, turn: F64, mass: F64, time: float) -> float:
+    def _strongest(self, phase: F32, mass: F32, time: float) -> float:
         """Peak of the phase, smoothed; the one followed so far stays unless another is clearly stronger."""
-        bins = 48
-        histogram = np.bincount((turn * bins).astype(int), mass, bins)
-        padded = np.concatenate([histogram[-2:], histogram, histogram[:2]])
-        smooth = np.convolve(padded, (1.0, 2.0, 3.0, 2.0, 1.0), "valid")
-        peak = int(np.argmax(smooth))
+        histogram = np.bincount((phase * np.float32(BINS)).astype(np.intp).ravel(), mass.ravel(), BINS)
+        smooth = self._smoothing @ histogram
+        peak = int(smooth.argmax())
         if self.believed is not None:
             old = self.believed
-            expected = (old.phase + (time - old.time) / old.period + CENTRE * STEP / old.period) % 1.0
-            around = (int(expected * bins) + np.arange(-4, 5)) % bins
-            mine = int(around[np.argmax(smooth[around])])
+            expected = int((old.phase + (time - old.time) / old.period) % 1.0 * BINS)
+            around = self._circle[expected : expected + 9]
+            mine = int(around[smooth[around].argmax()])
             if smooth[peak] < self.config.switch_phase * smooth[mine]:
                 peak = mine
-        return (peak + 0.5) / bins
+        return (peak + 0.5) / BINS
 
-    def _bar(self, belief: F32, turn: F64, near: npt.NDArray[np.bool_]) -> F64:
-        """Marginal over beats of the bar around the strongest phase, as seen from that phase."""
-        inside = (turn >= 0) & (turn < 1)
-        bar = (near & inside).astype(np.float32) @ belief
-        if (ahead := near & (turn >= 1)).any():
-            bar += (ahead.astype(np.float32) @ belief)[self.filter.earlier]
-        if (behind := near & (turn < 0)).any():
-            bar += (behind.astype(np.float32) @ belief)[self.filter.later]
-        return bar.astype(float)
+    def bar(self, r: Reading) -> F64:
+        """Probability of each beat of each metre for the beat that the believed phase counts from."""
+        f = self.filter
+        low, high = self._chains()
+        mass, phase, rows = f.around(low, high)
+        away = (phase - r.phase + 0.5) % 1.0 - 0.5
+        weight = np.where(np.abs(away) < self.config.reach, mass, 0.0)
+        share = f.share[rows, low:high]
+        # a state tells of the beat it is coming to, or, when that is just over, of the beat it counts from
+        counted = np.where(np.arange(len(rows)) <= CENTRE, 0, -1)[:, None] - np.floor(r.phase + away).astype(int)
+        bar = np.zeros(f.beats)
+        for shift in np.unique(counted[weight > 0.0]).tolist():
+            part = np.tensordot(np.where(counted == shift, weight, 0.0), share, 2)
+            for _ in range(abs(shift)):
+                part = part[f.later if shift > 0 else f.earlier]
+            bar += part
+        return bar / (bar.sum() + 1e-30)
 
     def _emit(self, r: Reading, end: float) -> PredictedBeat | None:
         c = self.config
         ahead = r.time + (1.0 - r.phase) * r.period
-        passed = ahead - r.period
-        due, bar = (passed, r.bar) if passed > self._last + 0.55 * r.period else (ahead, r.bar[self.filter.later])
-        if due < end - 0.5 * r.period:
-            due, bar = ahead, r.bar[self.filter.later]
+        due = passed = ahead - r.period
+        if passed <= self._last + 0.55 * r.period or passed < end - 0.5 * r.period:
+            due = ahead
         if due >= end + HOP or due <= self._last + 0.45 * r.period or self._activity == 0.0:
             return None
         time = max(due, end)
         self._last = time
+        assert self.believed is not None
+        bar = self.bar(self.believed)
+        bar = bar if due == passed else bar[self.filter.later]
+        if self.bars is not None:
+            bar = bar**c.bar_weight * self.bars.beat(time, self._moved)
+            bar /= bar.sum() + 1e-30
+            self._moved = False
+            if not self.coasting:
+                self._judge(self.bars.grid, r.period)
         self._count(bar)
         self._index += 1
         if self._loudest > c.quiet:  # a beat that was not heard tells nothing new about the tempo
@@ -334,6 +389,16 @@ class BeatDecoder:
             self.tempo = self._tempo(r.period)
         self._loudest = 0.0
         return PredictedBeat(time, end, self.number, self.per_bar)
+
+    def _judge(self, grid: F32, period: float) -> None:
+        """Weigh the tempi an octave away by whether these are the right beats."""
+        right, double, half, _ = (grid.astype(float) + 0.02).tolist()
+        likely = np.ones(self.filter.size, np.float32)
+        for ratio, probability in ((2.0, double), (0.5, half)):
+            odds = min(max(math.log(probability / right), -1.0), 3.0)
+            near = np.abs(np.log(self.filter.periods * (STEP / (period * ratio)))) < 0.06
+            likely[near] = math.exp(self.config.octave_trust * odds)
+        self.filter.favour(likely)
 
     def _count(self, bar: F64) -> None:
         """Number the coming beat: by counting on, unless the belief clearly says otherwise."""

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-import numpy.typing as npt
-
-F64 = npt.NDArray[np.float64]
-
 
 class PredictedBeat(NamedTuple):
     """A beat the decoder has committed to.
@@ -43,12 +38,9 @@ class Reading(NamedTuple):
         Seconds per beat.
     mass : float
         Probability of the chosen tempo and phase.
-    bar : ndarray, shape (beats,)
-        Probability of each beat of each metre for the beat that `phase` counts from.
     """
 
     time: float
     phase: float
     period: float
     mass: float
-    bar: F64

@@ -149,34 +149,30 @@ def _beat_in_bar(decoder: BeatDecoder, column: int) -> float:
 def _most_likely(decoder: BeatDecoder) -> tuple[float, float, float]:
     """Phase, period in s and beat in bar of the most likely state of all."""
     f = decoder.filter
-    state, column = np.unravel_index(int(np.argmax(f.belief)), f.belief.shape)
-    chain = int(f.chain[state])
-    period = int(f.periods[chain])
-    way = (int(f.slot[state]) - int(f.heads[chain])) % period
-    return _from_beat((way - CENTRE) / period, period * STEP, _beat_in_bar(decoder, int(column)), decoder)
+    weight, phase, rows = f.around(0, f.size)
+    joint = weight[:, :, None] * f.share[rows]
+    left, chain, coming = np.unravel_index(int(np.argmax(joint)), joint.shape)
+    beat = _beat_in_bar(decoder, int(coming))
+    if left > CENTRE:  # the state tells of the beat it is coming to
+        beat = (beat - 2) % _metre(decoder) + 1
+    return float(phase[left, chain]), int(f.periods[chain]) * STEP, beat
 
 
 def _whole_mean(decoder: BeatDecoder) -> tuple[float, float, float]:
     """Circular mean phase and mean period of the whole belief; the most likely beat of the bar."""
     f = decoder.filter
-    states, periods, turn = f.turns(0, len(f.periods))
-    mass = f.marginal()[states].astype(float)
-    mass /= mass.sum()
-    phase = float(np.angle(mass @ np.exp(2j * np.pi * (turn - CENTRE / periods))) / (2 * np.pi))
-    beat = _beat_in_bar(decoder, int(np.argmax(f.belief.sum(0))))
-    return phase % 1.0, float(mass @ periods) * STEP, beat
+    weight, phase, rows = f.around(0, f.size)
+    mass = weight / weight.sum()
+    mean = float(np.angle(np.sum(mass * np.exp(2j * np.pi * phase))) / (2 * np.pi)) % 1.0
+    coming = _beat_in_bar(decoder, int(np.argmax(np.tensordot(mass, f.share[rows], 2))))
+    return mean, float(mass.sum(axis=0) @ f.periods) * STEP, (coming - 2) % _metre(decoder) + 1
 
 
 def _mode(decoder: BeatDecoder) -> tuple[float, float, float]:
     """The decoder's own reading before its inertia."""
     r = decoder.believed
     assert isinstance(r, Reading)
-    return r.phase, r.period, _beat_in_bar(decoder, int(np.argmax(r.bar)))
-
-
-def _from_beat(phase: float, period: float, beat: float, decoder: BeatDecoder) -> tuple[float, float, float]:
-    """The filter's beat steps on just before the beat lies: until then it is still the one before."""
-    return (phase, period, beat) if phase >= 0 else (phase + 1.0, period, (beat - 2) % _metre(decoder) + 1)
+    return r.phase, r.period, _beat_in_bar(decoder, int(np.argmax(decoder.bar(r))))
 
 
 def readouts() -> dict[str, ReadOut]:

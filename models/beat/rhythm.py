@@ -14,7 +14,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.barpointer import CENTRE, STEP, BarPointer
+from models.beat.barpointer import CENTRE, NEAR, STEP, BarPointer
 from models.beat.features import SAMPLE_RATE, centres
 from models.dsp.logmel import BlockSpectrum
 from realtime.hosting.spectral import LogMelSpec
@@ -22,6 +22,7 @@ from realtime.hosting.spectral import LogMelSpec
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
+Bool = npt.NDArray[np.bool_]
 
 SPEC = LogMelSpec(SAMPLE_RATE, round(STEP * SAMPLE_RATE), 512, 60, 30.0, 11_000.0, 1000.0)
 EACH = 2
@@ -60,18 +61,20 @@ class Accents:
 
     def __init__(self) -> None:
         self._spectrum = BlockSpectrum(SPEC)
+        self._spans = np.zeros((EACH, SPEC.window), np.float32)
         member = (np.digitize(centres(SPEC), EDGES)[:, None] == np.arange(3)).astype(np.float32)
-        self._sum = member / member.sum(0)
+        self._sum = member / member.sum(0) * np.float32(1 / math.log(10.0))
         self._fall = math.exp(-STEP / _TAU)
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound."""
         self._peak = _PEAK / 10
-        self._ceiling = np.zeros(SPEC.bands, np.float32)
-        self._mean = np.full(3, _FIRST)
+        self._levels = np.zeros((EACH + 1, SPEC.bands), np.float32)  # compressed; of the step before, and of these
+        self._ceilings = np.zeros((EACH, SPEC.bands), np.float32)
+        self._mean = [_FIRST] * 3
         self._heard = 0
-        self._late = np.zeros((EACH + LAG, 3))
+        self._late = [[0.0] * 3 for _ in range(EACH + LAG)]
 
     def step(self, block: F32) -> F64:
         """Take the newest sound.
@@ -84,26 +87,43 @@ class Accents:
         Returns
         -------
         ndarray, shape (2, 3)
-            Compressed rises of two steps, aligned with the network's answer; valid until the next call.
+            Compressed rises of two steps, aligned with the network's answer.
         """
-        spans = np.lib.stride_tricks.sliding_window_view(block[-SPAN:], SPEC.window)[:: SPEC.hop]
-        levels = self._spectrum.levels(spans)
-        self._late[:-EACH] = self._late[EACH:]
+        spans, end = self._spans, len(block)
         for k in range(EACH):
-            self._late[LAG + k] = self._rise(levels[k])
-        return self._late[:EACH]
+            stop = end - (EACH - 1 - k) * SPEC.hop
+            spans[k] = block[stop - SPEC.window : stop]
+        self._late = self._late[EACH:] + [self._strength(r) for r in self._rises(self._spectrum.levels(spans))]
+        return np.array(self._late[:EACH])
 
-    def _rise(self, level: F32) -> F64:
-        self._peak = max(self._peak * self._fall, float(level.max()), _QUIETEST)
-        now = np.log1p(level * np.float32(_PEAK / self._peak))
-        rise = (np.maximum(now - self._ceiling, 0.0) @ self._sum).astype(float) / math.log(10.0)
-        self._ceiling[:] = now
-        np.maximum(self._ceiling[1:], now[:-1], out=self._ceiling[1:])
-        np.maximum(self._ceiling[:-1], now[1:], out=self._ceiling[:-1])
-        relative = rise / np.maximum(self._mean, _LEAST)
+    def _rises(self, levels: F32) -> list[list[float]]:
+        """Mean rise of each band over the step before, its neighbours included, in powers of ten."""
+        gains = []
+        for loudest in np.maximum.reduce(levels, axis=1).tolist():
+            self._peak = max(self._peak * self._fall, loudest, _QUIETEST)
+            gains.append((_PEAK / self._peak,))
+        heard, ceilings = self._levels, self._ceilings
+        heard[0] = heard[-1]
+        now = heard[1:]
+        np.log1p(levels * np.array(gains, np.float32), out=now)
+        before = heard[:-1]
+        ceilings[:] = before
+        np.maximum(ceilings[:, 1:], before[:, :-1], out=ceilings[:, 1:])
+        np.maximum(ceilings[:, :-1], before[:, 1:], out=ceilings[:, :-1])
+        rise = now - ceilings
+        np.maximum(rise, 0.0, out=rise)
+        rises: list[list[float]] = (rise @ self._sum).tolist()
+        return rises
+
+    def _strength(self, rise: list[float]) -> list[float]:
+        """Rises of one step against their running means, compressed."""
         self._heard += 1
-        self._mean += max(STEP / _TAU, 1 / (self._heard + 20)) * (rise - self._mean)
-        strength: F64 = np.minimum(relative, _CAP) ** _POWER
+        new = max(STEP / _TAU, 1 / (self._heard + 20))
+        strength = []
+        for band, value in enumerate(rise):
+            mean = self._mean[band]
+            strength.append(min(value / max(mean, _LEAST), _CAP) ** _POWER)
+            self._mean[band] = mean + new * (value - mean)
         return strength
 
 
@@ -125,49 +145,54 @@ class Rhythm:
         strikes = 0.5 * (mean["kick"] + mean["snare"]) + mean["half"] + 2 * mean["quarter"] - 4 * base
         self._total = base + near * strikes
         self._trust = trust
-        chain, place, shares, quarter = self._places(periods)
-        names = np.array(["kick", "quarter", "half", "quarter"])
-        rows = np.array([mean[n] for n in names[quarter]])
-        self._beats = n = int((quarter == 0).sum())
-        self._first = self._told(rows, shares, base)
-        self._snare = self._told(np.tile(mean["snare"], (n, 1)), shares[:, :n], base)
-        kick: list[float] = []
+        shares = self._rows()
+        self._kick = self._told(mean["kick"], shares, base)
+        self._snare = self._told(mean["snare"], shares, base)
+        strong: list[float] = []
         for r in pointer.rows:
             n = r.stop - r.start
-            kick += [1.0, 0.0] * (n // 2) if n in (2, 4) else [1.0] + [0.5] * (n - 1)
-        self._kick = np.array(kick, np.float32)
-        self._chains, self._slots = chain, place
-        self._periods, self._starts = periods[chain], pointer.offsets[chain]
+            strong += [1.0, 0.0] * (n // 2) if n in (2, 4) else [1.0] + [0.5] * (n - 1)
+        self._strong = np.array(strong, np.float32)
+        self._places, shares, half = self._between(periods)
+        self._rest = self._told(np.where(half[:, None], mean["half"], mean["quarter"]), shares, base)
 
     @staticmethod
-    def _places(periods: I64) -> tuple[I64, I64, F64, I64]:
-        """Chain, position, nearness at each of the two steps and quarter of every place; the beat's own first.
+    def _rows() -> F64:
+        """Nearness to the beat at each of the two steps of a frame, of the rows in which it is observed."""
+        shares = np.zeros((EACH, NEAR))
+        for step in range(EACH):
+            left = np.arange(NEAR) - step  # steps before the row passes on
+            away = left - (CENTRE - SHIFT)
+            near = np.abs(left - round(CENTRE - SHIFT)) <= REACH
+            shares[step] = np.where(near, np.exp(-0.5 * (away / WIDTH) ** 2), 0.0)
+        return shares
 
-        What is at a position now was one before it a step ago, so the places of the two steps overlap.
+    def _between(self, periods: I64) -> tuple[I64, F64, Bool]:
+        """Places at the other quarters of the beat, nearness at each of the two steps, and which are at the half.
+
+        What now has so many steps left had one more a step ago, so the places of the two steps overlap.
         """
-        chain, position, shares, quarter = [], [], [], []
-        for q in range(4):
-            centre = CENTRE + q * periods / 4.0 + SHIFT
+        places, shares, half = [], [], []
+        for q in (1, 2, 3):
+            centre = periods * (1 - q / 4.0) + CENTRE - SHIFT
             middle = np.round(centre).astype(int)
-            for k in range(-REACH, REACH + EACH):
-                inside = np.flatnonzero(abs(k) <= np.maximum(periods / 8.0, REACH))
+            for k in range(-REACH - EACH + 1, REACH + 1):
+                reach = np.maximum(periods / 8.0, REACH)
+                inside = np.flatnonzero(abs(k) <= reach)
                 then = []
                 for ago in reversed(range(EACH)):
-                    share = np.exp(-0.5 * ((middle + k - ago - centre) / WIDTH) ** 2)
-                    then.append(
-                        np.where((abs(k - ago) <= REACH) & (abs(k - ago) <= periods / 8.0), share, 0.0)[inside]
-                    )
-                chain.append(inside)
-                position.append(((middle + k) % periods)[inside])
+                    close = (abs(k + ago) <= REACH) & (abs(k + ago) <= periods / 8.0)
+                    share = np.exp(-0.5 * ((middle + k + ago - centre) / WIDTH) ** 2)
+                    then.append(np.where(close, share, 0.0)[inside])
+                places.append(((middle + k) % periods)[inside] * len(periods) + inside)
                 shares.append(np.stack(then))
-                quarter.append(np.full(len(inside), q))
-        joined = np.concatenate
-        return joined(chain), joined(position), np.concatenate(shares, axis=1), joined(quarter)
+                half.append(np.full(len(inside), q == 2))
+        return np.concatenate(places), np.concatenate(shares, axis=1), np.concatenate(half)
 
     def _told(self, struck: F64, shares: F64, base: F64) -> tuple[F32, F32]:
         """``constant + rise @ inverse`` is the log likelihood ratio against "between" of both steps' rises."""
         between = base / self._total
-        constant = np.zeros(len(struck))
+        constant = np.zeros(shares.shape[1])
         inverse = []
         for share in shares:
             mean = (base + (struck - base) * share[:, None]) / self._total
@@ -177,15 +202,25 @@ class Rhythm:
             np.float32
         )
 
-    def hear(self, rise: F64) -> None:
-        """Weigh the belief with the rises of the last two steps, shape (2, 3), from :class:`Accents`."""
-        f, n = self._pointer, self._beats
+    def beats(self, rise: F64) -> F32:
+        """Likelihood of each beat of the bar from the rises of a frame, for ``BarPointer.advance``.
+
+        Parameters
+        ----------
+        rise : ndarray, shape (2, 3)
+            From :class:`Accents`.
+
+        Returns
+        -------
+        ndarray of float32, shape (NEAR, beats)
+        """
         flat = rise.reshape(-1).astype(np.float32)
-        first = np.exp(self._first[0] + flat @ self._first[1])
-        snare = np.exp(self._snare[0] + flat @ self._snare[1])
-        slots = f.heads[self._chains]
-        slots += self._slots
-        slots -= (slots >= self._periods) * self._periods
-        slots += self._starts
-        f.belief[slots[:n]] *= snare[:, None] + (first[:n] - snare)[:, None] * self._kick
-        f.belief[slots[n:]] *= first[n:, None]
+        told = (self._kick, self._snare)
+        kick, snare = (np.exp(constant + flat @ inverse)[:, None] for constant, inverse in told)
+        found: F32 = snare + (kick - snare) * self._strong
+        return found
+
+    def between(self, rise: F64) -> None:
+        """Weigh what lies between beats, after the frame's advance."""
+        constant, inverse = self._rest
+        self._pointer.accent(self._places, np.exp(constant + rise.reshape(-1).astype(np.float32) @ inverse))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.beat.bars import BarCounter
 from models.beat.decoder import BeatDecoder, DecoderConfig, PredictedBeat
 from models.beat.features import F32, Features
 from models.beat.rhythm import Accents
@@ -32,7 +33,7 @@ class Tracker:
         self.features = Features()
         self.network = Stepper(weights, HEADS)
         self.accents = Accents()
-        self.decoder = BeatDecoder(config)
+        self.decoder = BeatDecoder(config, BarCounter())
         self.pulse: F32 = np.zeros(2, np.float32)
 
     def reset(self) -> None:
@@ -44,5 +45,6 @@ class Tracker:
 
     def step(self, block: F32, end: float) -> PredictedBeat | None:
         """Take the newest 4096 samples, which end at stream second `end`; once per 480 samples."""
-        self.pulse, tempo, phase, _ = self.network.step(self.features.frame(block))
-        return self.decoder.step(self.pulse, end, tempo, phase, self.accents.step(block))
+        frame = self.features.frame(block)
+        self.pulse, tempo, phase, _ = self.network.step(frame)
+        return self.decoder.step(self.pulse, end, tempo, phase, self.accents.step(block), frame)

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.beat import distill
 from models.beat.augment import Sampler
 from models.beat.export import export
 from models.beat.features import Features
@@ -27,7 +28,7 @@ from models.beat.targets import IGNORE, TEMPO_BINS, Targets, tempo_position
 from models.training import loop
 from models.training.dataset import cache_features
 
-WEIGHTS = {"beat": 1.0, "downbeat": 0.5, "tempo": 0.03, "phase": 0.1, "metre": 0.02}
+WEIGHTS = distill.TERMS
 """Of the terms of the loss. The beat term is a mean over all frames and so is small; the rest are scaled to it."""
 
 
@@ -100,6 +101,9 @@ def main() -> None:
     ap.add_argument("--layers", type=int, default=2)
     ap.add_argument("--resonators", action="store_true", help="add the bank of damped oscillators")
     ap.add_argument("--from", dest="start", type=Path, help="start from these weights, as far as they go")
+    ap.add_argument("--teacher", type=Path, metavar="ONNX", help="learn from this ensemble's answers as well")
+    ap.add_argument("--trust", type=float, default=0.5, help="share of the loss that is the teacher's")
+    ap.add_argument("--member", type=int, help="start from this member of the teacher, whose shape it then has")
     ap.add_argument("--refresh", type=int, default=0, help="look for new pieces every so many steps")
     a = ap.parse_args()
     torch.set_num_threads(1)
@@ -113,8 +117,13 @@ def main() -> None:
     frames = int(a.seconds * 50)
     sampler = Sampler(folders, frames, a.batch, a.seed)
     config = NetConfig(a.core, a.front, a.hidden, a.layers, resonators=a.resonators)
-    net = BeatNet(config)
-    normalise(net, sampler)
+    teachers = distill.Teachers(a.teacher) if a.teacher else None
+    if teachers is not None and a.member is not None:
+        net = distill.recovered(a.teacher)[a.member]
+        config = net.config
+    else:
+        net = BeatNet(config)
+        normalise(net, sampler)
     if a.start:
         net.load_state_dict(loop.load(a.start)["mean"], strict=False)
     print(f"{loop.parameters(net)} parameters, {len(sampler.items)} pieces, {sampler.hours:.1f} h", flush=True)
@@ -125,7 +134,11 @@ def main() -> None:
             print(f"step {number}: {len(sampler.items)} pieces, {sampler.hours:.1f} h", flush=True)
         x, targets = sampler.batch(number)
         heads, _ = model(x, net.initial(x.shape[1]))
-        return losses(heads, targets)
+        hard = losses(heads, targets)
+        if teachers is None:
+            return hard
+        soft = distill.losses(heads, teachers(x), targets)
+        return {k: v * (1 - a.trust) for k, v in hard.items()} | {k: v * a.trust for k, v in soft.items()}
 
     about: dict[str, Any] = {"seed": a.seed, "config": asdict(config), "hours": sampler.hours}
     check = Validator(Sampler(folders, frames, a.batch, a.seed, held_out=True))

@@ -99,9 +99,12 @@ def test_random_answers_neither_break_nor_unbalance_the_filter(seed):
     rng = np.random.default_rng(seed)
     answers = rng.random((400, 2))
     _, decoder = decode(answers)
-    assert np.isfinite(decoder.filter.belief).all()
+    assert np.isfinite(decoder.filter.weight).all()
+    assert np.isfinite(decoder.filter.share).all()
     decoder.filter.renew()
-    assert decoder.filter.belief.sum() == pytest.approx(1.0, abs=1e-3)
+    assert decoder.filter.weight.sum() == pytest.approx(1.0, abs=1e-3)
+    held = decoder.filter.weight > 1e-6
+    assert decoder.filter.share.sum(-1)[held] == pytest.approx(1.0, abs=1e-3)
     assert 0.0 <= decoder.confidence <= 1.0 + 1e-3
 
 
@@ -140,15 +143,23 @@ def test_a_window_without_any_tempo_takes_the_nearest():
     pointer.window(300, 310)
     pointer.reset()
     for _ in range(50):
-        pointer.advance()
-        pointer.observe(pointer.evidence(0.3, 0.3), pointer.evidence(0.5, 0.3))
+        pointer.advance(pointer.evidence(((0.3, 0.3, 1.0), (0.5, 0.3, 1.0))))
         pointer.renew()
-    assert np.isfinite(pointer.belief).all()
+    assert np.isfinite(pointer.weight).all()
 
 
 def test_coasting_keeps_the_belief_and_turns_at_the_given_tempo():
     pointer = BarPointer()
-    spread = np.sort(pointer.belief.sum(1))
+    rng = np.random.default_rng(1)
+    for _ in range(60):
+        beat, downbeat = rng.random(2)
+        pointer.advance(pointer.evidence(((beat, downbeat, 1.0), (beat, downbeat, 1.0))))
+    before = pointer.around(0, pointer.size)[0].copy()
+    spread = np.sort(pointer.weight, axis=None)
     for _ in range(100):
-        pointer.coast(120.0)
-    assert np.allclose(np.sort(pointer.belief.sum(1)), spread, atol=1e-6)
+        pointer.coast(120.0, 0.01)
+    after, _, rows = pointer.around(0, pointer.size)
+    assert np.allclose(np.sort(after, axis=None), spread[spread.size - after.size :], atol=1e-9)
+    for chain, period in enumerate(pointer.periods):  # one second at 120 BPM is two beats: everything is back
+        assert np.allclose(after[:period, chain], before[:period, chain], atol=1e-9)
+    assert np.allclose(pointer.share[rows].sum(-1)[after > 0], 1.0, atol=1e-4)

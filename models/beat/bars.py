@@ -1,0 +1,106 @@
+"""The count of the bar: a filter over beats, fed by a network that hears whole beats.
+
+The tracker's own filter places beats; which of them is the one it can tell only from what its network says at
+each instant. Here every beat, once it is over, is described as a whole (:mod:`models.beat.beatwise`), a small
+network says which beat of the bar it was, and a filter with one state a beat of every metre carries that on to the
+beat to come. The network also says whether these are the beats at all, or twice as many, half of them, or those in
+between.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from models.beat import beatwise
+from models.beat.features import FPS, LONG, SIZE
+from models.dsp.stepper import Stepper
+
+F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+
+WEIGHTS = Path(__file__).with_name("bars.onnx")
+METRES = (3, 4)
+"""Bars that the network knows, in the order of its answer."""
+_KEPT = 256
+"""Frames kept: five seconds, more than two of the slowest beats."""
+_TRUST = 0.3
+"""Exponent of the network's answer: it remembers, so that neighbouring ones are far from independent."""
+_FLOOR = 0.02
+_JUMP = 0.004
+"""Probability per beat that the count begins anew."""
+_LOST = 0.5
+"""The same when the pulse has become another one."""
+
+
+class BarCounter:
+    """Counts one stream's beats. Owned by one thread.
+
+    Attributes
+    ----------
+    belief : ndarray, shape (7,)
+        Probability of each beat of a bar of three, then of four, for the last beat told of.
+    grid : ndarray of float32, shape (4,)
+        Probability that the last beats are the right ones, twice too many, every second, or those in the middle.
+    """
+
+    def __init__(self, weights: Path = WEIGHTS) -> None:
+        self._network = Stepper(weights, ("bar", "grid"))
+        size = sum(METRES)
+        start = np.cumsum((0, *METRES[:-1]))
+        self._before = np.concatenate([s + (np.arange(m) - 1) % m for s, m in zip(start, METRES)])
+        self._even = np.concatenate([np.full(m, 1.0 / (m * len(METRES))) for m in METRES])
+        self._frames = np.zeros((2 * _KEPT, SIZE), np.float32)
+        assert len(self._before) == size
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self._network.reset()
+        self.belief: F64 = self._even.copy()
+        self.grid: F32 = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
+        self._heard = self._end = 0
+        self._ahead = 0.0
+        self._chord = np.zeros(LONG.bands, np.float32)
+        self._last: float | None = None
+
+    def hear(self, frame: F32, end: float) -> None:
+        """Keep a frame of features, shape (144,), that ends at stream second `end`."""
+        if self._end == len(self._frames):
+            self._frames[:_KEPT] = self._frames[_KEPT:]
+            self._end = _KEPT
+        self._frames[self._end] = frame
+        self._end += 1
+        self._heard += 1
+        self._ahead = end - self._heard / FPS
+
+    def beat(self, time: float, lost: bool) -> F64:
+        """A beat is about to fall.
+
+        Parameters
+        ----------
+        time : float
+            Stream seconds, at the end of the newest frame or shortly after.
+        lost : bool
+            Whether this is another pulse than that of the beat before.
+
+        Returns
+        -------
+        ndarray, shape (7,)
+            Probability of each beat of a bar of three, then of four, for this beat.
+        """
+        if self._last is not None and time > self._last:
+            first = self._heard - self._end
+            begin, end = self._last - self._ahead, time - self._ahead  # as the frames count
+            low = max(0, int((begin - 0.2) * FPS) - first)
+            row = beatwise.row(self._frames[low : self._end], first + low, begin, end, self._chord)
+            self._chord = row[: LONG.bands].copy()
+            said, self.grid = self._network.step(row)
+            self.belief *= (said + _FLOOR) ** _TRUST
+            self.belief /= self.belief.sum()
+            jump = _LOST if lost else _JUMP
+            self.belief = self.belief[self._before] * (1.0 - jump) + self._even * jump
+        self._last = time
+        return self.belief

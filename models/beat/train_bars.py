@@ -1,0 +1,149 @@
+"""Train the count of the bar on rendered music.
+
+    python -m models.beat.train_bars --data DATA [--cache CACHE] --out OUT --seed 1
+    python -m models.beat.barnet models/beat/bars.onnx OUT/final.pt
+
+DATA is a rendered folder, CACHE its features as for ``models.beat.train`` (default ``DATA/features``). Resumes
+from ``OUT/last.pt``. One thread.
+"""
+
+from __future__ import annotations
+
+import argparse
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from models.beat import barset
+from models.beat.barnet import CLASSES, GRIDS, BarConfig, BarNet
+from models.beat.beatwise import POOLED, QUARTERS, SIZE
+from models.beat.features import LONG, SHORT, Features
+from models.training import loop
+from models.training.dataset import cache_features
+
+F32 = npt.NDArray[np.float32]
+Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+CHORD = slice(0, LONG.bands)
+RISE = slice(LONG.bands, 2 * LONG.bands)
+ATTACKS = slice(2 * LONG.bands, SIZE)
+BANDS = SHORT.bands // POOLED
+NEW, SETTLED = 2, 6
+"""Beats at the start of a sequence of which nothing is asked; whose grid is not asked for."""
+GRID = 0.5
+"""Weight of the grid in the loss."""
+
+
+def batch(
+    pieces: list[list[barset.Counted]], rng: np.random.Generator, size: int, beats: int, augment: bool = True
+) -> Batch:
+    """Rows ``(beats, size, SIZE)``, targets ``(beats, size, CLASSES)``, weights and grids ``(beats, size)``."""
+    x = np.zeros((beats, size, SIZE), np.float32)
+    y, w = np.zeros((beats, size, CLASSES), np.float32), np.zeros((beats, size), np.float32)
+    grid = np.full((beats, size), barset.UNKNOWN)
+    for k in range(size):
+        piece = pieces[int(rng.integers(len(pieces)))] if augment else pieces[k % len(pieces)]
+        one = piece[int(rng.integers(len(piece)))] if augment else piece[1 + k // len(pieces)]
+        n = len(one.rows)
+        start = int(rng.integers(max(1, n - beats + 1))) if augment and rng.random() < 0.7 else 0
+        part = slice(start, min(n, start + beats))
+        heard = one.rows[part].astype(np.float32)
+        if augment:
+            _vary(heard, rng)
+        count = len(heard)
+        x[:count, k] = heard
+        y[:count, k], w[:count, k], grid[:count, k] = barset.targets(one.beats[part])
+        w[:NEW, k] = 0.0
+        grid[:SETTLED, k] = barset.UNKNOWN
+    return torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(w), torch.from_numpy(grid)
+
+
+def _vary(heard: F32, rng: np.random.Generator) -> None:
+    """Another key, equaliser and balance; some bands missing. In place."""
+    chord, rise = heard[:, CHORD], heard[:, RISE]
+    curve = np.interp(np.linspace(0, 7, LONG.bands), np.arange(8), rng.normal(0, 0.15, 8))
+    chord[:] = np.where(chord > 0.02, np.maximum(chord + curve + rng.normal(0, 0.2), 0.0), chord)
+    shift = int(rng.integers(-3, 4))  # of mel bands: much like another key
+    chord[:], rise[:] = np.roll(chord, shift, 1), np.roll(rise, shift, 1)
+    rise *= np.float32(rng.uniform(0.6, 1.4))
+    attacks = heard[:, ATTACKS].reshape(len(heard), QUARTERS, BANDS)
+    attacks *= np.exp(np.interp(np.linspace(0, 4, BANDS), np.arange(5), rng.normal(0, 0.25, 5))).astype(np.float32)
+    attacks *= np.float32(rng.uniform(0.6, 1.4))
+    if rng.random() < 0.25:
+        low = int(rng.integers(0, BANDS - 2))
+        attacks[:, :, low : low + int(rng.integers(2, 8))] = 0.0
+    heard[:, ATTACKS] = attacks.reshape(len(heard), -1)
+
+
+def losses(answers: tuple[Tensor, Tensor], y: Tensor, w: Tensor, grid: Tensor) -> dict[str, Tensor]:
+    """Cross entropies."""
+    logits, told = answers
+    known = functional.cross_entropy(told.flatten(0, 1), grid.flatten(), ignore_index=barset.UNKNOWN)
+    return {"bar": -((y * logits.log_softmax(-1)).sum(-1) * w).sum() / (w.sum() + 1), "grid": GRID * known}
+
+
+class Validator:
+    """Losses, and shares of right answers, on the held-out pieces as they might be found live."""
+
+    def __init__(self, pieces: list[list[barset.Counted]], beats: int) -> None:
+        rng = np.random.default_rng(0)
+        many = barset.VERSIONS + barset.WRONG - 1
+        self.fixed = batch(pieces, rng, len(pieces) * many, beats, augment=False)
+
+    def __call__(self, model: nn.Module) -> dict[str, float]:
+        net = cast(BarNet, model)
+        x, y, w, grid = self.fixed
+        logits, told, _ = net(x, net.initial(x.shape[1]))
+        found = {k: v.item() for k, v in losses((logits, told), y, w, grid).items()}
+        right = (y.gather(-1, logits.argmax(-1, keepdim=True))[..., 0] > 0) * w
+        found["right"] = (right.sum() / w.sum()).item()
+        for kind in range(GRIDS):
+            of = grid == kind
+            found[f"grid{kind}"] = (told.argmax(-1)[of] == kind).float().mean().item()
+        return found
+
+
+def main() -> None:
+    """Train from the command line."""
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("--data", type=Path, required=True, help="rendered folder")
+    ap.add_argument("--cache", type=Path, help="its feature cache (default DATA/features)")
+    ap.add_argument("--out", type=Path, required=True)
+    ap.add_argument("--seed", type=int, default=1)
+    ap.add_argument("--steps", type=int, default=1000)
+    ap.add_argument("--batch", type=int, default=48)
+    ap.add_argument("--beats", type=int, default=96, help="length of a sequence")
+    ap.add_argument("--rate", type=float, default=2e-3)
+    a = ap.parse_args()
+    torch.set_num_threads(1)
+    torch.manual_seed(a.seed)
+    cache = a.cache or a.data / "features"
+    for _ in cache_features(a.data, cache, Features()):
+        pass
+    rows = cache / "bars"
+    barset.prepare(a.data, cache, rows)
+    pieces, held_out = barset.load(rows, False), barset.load(rows, True)
+    config = BarConfig()
+    net = BarNet(config)
+    some = np.concatenate([p[0].rows for p in pieces[:400]]).astype(np.float32)
+    net.mean.copy_(torch.from_numpy(some.mean(0)))
+    net.scale.copy_(torch.from_numpy(some.std(0)).clamp_min(0.02))
+    print(f"{loop.parameters(net)} parameters, {len(pieces)} pieces, {len(held_out)} held out", flush=True)
+
+    def step(number: int, model: nn.Module) -> dict[str, Tensor]:
+        x, y, w, grid = batch(pieces, np.random.default_rng((a.seed, number)), a.batch, a.beats)
+        logits, told, _ = model(x, net.initial(x.shape[1]))
+        return losses((logits, told), y, w, grid)
+
+    about: dict[str, Any] = {"seed": a.seed, "config": asdict(config)}
+    settings = loop.LoopConfig(a.steps, a.rate, weight_decay=1e-2, validate_every=100)
+    loop.train(net, step, Validator(held_out, a.beats), a.out, settings, about)
+
+
+if __name__ == "__main__":
+    main()
