@@ -10,7 +10,6 @@ from __future__ import annotations
 import threading
 from collections import deque
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 
@@ -171,13 +170,13 @@ class Bus:
 
     def _since(self, position: int, most: int) -> tuple[list[Event], int, int]:
         with self._changed:
-            first = self._next - len(self._log)
+            log = self._log
+            first = self._next - len(log)
             lost = max(0, first - position)
             start = position + lost
-            count = min(most, self._next - start)
-            if count <= 0:
-                return [], start, lost
-            return list(islice(self._log, start - first, start - first + count)), start + count, lost
+            end = min(start + most, self._next)
+            # One by one: a deque finds what is near its ends at once, where a slice would go through it all.
+            return [log[at] for at in range(start - first, end - first)], max(start, end), lost
 
     def _wait(self, position: int, timeout: float) -> bool:
         with self._changed:

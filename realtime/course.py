@@ -41,6 +41,8 @@ def aligned(beats: float, factor: float, position: float) -> float:
         Power of two: 2 counts each tracked beat twice. Below 1 several tracked beats make one, and of the ways to
         group them the one nearest to `position` is meant.
     """
+    if factor >= 1.0:
+        return wrap(beats * factor - position)
     ways = max(1, round(1.0 / factor))
     return min((wrap((beats + j) * factor - position) for j in range(ways)), key=abs)
 

@@ -85,8 +85,8 @@ class Follower:
 
     def observe(self, obs: BeatObservation) -> None:
         """Take in what the tracker believes; rubbish (not finite, tempo ≤ 0) is counted and ignored."""
-        numbers = (obs.time, obs.tempo, obs.phase, obs.confidence)
-        if not all(map(math.isfinite, numbers)) or not 10.0 <= obs.tempo <= 1000.0:
+        total = obs.time + obs.tempo + obs.phase + obs.confidence
+        if not math.isfinite(total) or not 10.0 <= obs.tempo <= 1000.0:
             self._rejected += 1
             return
         self._latest = obs

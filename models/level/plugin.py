@@ -22,8 +22,8 @@ from realtime.hosting.plugin import (
 
 _RATE, _HOP = 48_000, 480
 _SECONDS = _HOP / _RATE
-_EVERY = 2  # hops between two measurements of what need not be new each hop
-_PIECE = _EVERY * _HOP
+_EVERY, _SELDOM = 2, 4  # hops between two measurements of what need not be new each hop: loudness, true peak
+_PIECE, _STRETCH = _EVERY * _HOP, _SELDOM * _HOP
 _MOMENTARY, _SHORT = 20, 150  # pieces: 400 ms and 3 s
 
 
@@ -31,7 +31,8 @@ class Level(Plugin):
     """Meters of the input.
 
     RMS and peaks are relative to full scale (a full-scale sine has RMS −3.01 dBFS, peak 0); loudness in LUFS.
-    Silence shows as −120. RMS and sample peak are renewed every hop of 10 ms, the rest every second one.
+    Silence shows as −120. RMS and sample peak are renewed every hop of 10 ms, loudness every second one, true peak
+    every fourth.
     """
 
     descriptor = Descriptor(
@@ -41,7 +42,7 @@ class Level(Plugin):
         maker="Sidechain",
         license="MIT",
         version="1.0.0",
-        input=AudioInput(_RATE, channels=2, hop=_HOP, window=_PIECE + TruePeak.before),
+        input=AudioInput(_RATE, channels=2, hop=_HOP, window=_STRETCH + TruePeak.before),
         parameters=(
             Parameter("rms_ms", "RMS time", "ms", 10.0, 2000.0, 50.0, description="time constant of the RMS"),
             Parameter("fall", "Peak fall", "dB/s", 0.0, 1000.0, 20.0, description="how fast peaks fall back"),
@@ -51,7 +52,7 @@ class Level(Plugin):
         outputs=(
             Output("rms", "value", "dBFS", SILENCE, 0.0, rate=100.0, description="louder channel"),
             Output("peak", "value", "dBFS", SILENCE, 6.0, rate=100.0, description="sample peak, falling back"),
-            Output("truepeak", "value", "dBTP", SILENCE, 6.0, rate=50.0, description="oversampled peak"),
+            Output("truepeak", "value", "dBTP", SILENCE, 6.0, rate=25.0, description="oversampled peak"),
             Output("momentary", "value", "LUFS", SILENCE, 6.0, rate=50.0, description="last 400 ms"),
             Output("shortterm", "value", "LUFS", SILENCE, 6.0, rate=25.0, description="last 3 s"),
             Output("integrated", "value", "LUFS", SILENCE, 6.0, rate=10.0, description="gated, since the start"),
@@ -67,7 +68,7 @@ class Level(Plugin):
     def prepare(self, context: Context) -> None:
         values = dict(context.parameters)
         self._filter = BlockFilter([K_WEIGHTING], _PIECE, channels=2, sub=40)
-        self._true = TruePeak(2, _PIECE)
+        self._true = TruePeak(2, _STRETCH)
         self._integrated = Integrated()
         self._restart = values["restart"]
         self._hops = self._pieces = self._from = 0
@@ -88,13 +89,13 @@ class Level(Plugin):
 
     def process(self, block: Array, time: float) -> list[Feature]:
         newest = block[:, -_HOP:]
-        left, right = newest
+        (left, cross), (_, right) = newest.dot(newest.T).tolist()
         new = 1 - self._keep
-        self._left += new * (float(left.dot(left)) / _HOP - self._left)
-        self._right += new * (float(right.dot(right)) / _HOP - self._right)
-        self._cross += new * (float(left.dot(right)) / _HOP - self._cross)
-        tops = self._tops = (*self._tops[1:], float(np.maximum.reduce(np.abs(newest), axis=None)))
-        self._peak = max(_decibel(tops[-1]), self._peak - self._fall, SILENCE)
+        self._left += new * (left / _HOP - self._left)
+        self._right += new * (right / _HOP - self._right)
+        self._cross += new * (cross / _HOP - self._cross)
+        self._tops = (*self._tops[1:], float(np.maximum.reduce(np.abs(newest), axis=None)))
+        self._peak = max(_decibel(self._tops[-1]), self._peak - self._fall, SILENCE)
         self._hops += 1
         found = [
             Feature("rms", time, _decibel(math.sqrt(max(self._left, self._right)))),
@@ -102,24 +103,28 @@ class Level(Plugin):
         ]
         if self._hops % _EVERY:
             return found
-        fallen = max(self._truepeak - _EVERY * self._fall, SILENCE)
-        least = max(10 ** (fallen / 20), *tops[-_EVERY:])
-        if max(tops) * self._true.most > least:
-            least = self._true.process(block, least)
-        self._truepeak = max(_decibel(least), fallen)
         place = self._pieces % _SHORT
-        self._ring[place] = self._ring[place + _SHORT] = self._filter.power(block[:, TruePeak.before :])[0]
+        self._ring[place] = self._ring[place + _SHORT] = self._filter.power(block[:, -_PIECE:])[0]
         self._pieces += 1
-        found.append(Feature("truepeak", time, self._truepeak))
         found.append(Feature("momentary", time, loudness(self._mean(_MOMENTARY))))
         found.append(Feature("correlation", time, self._correlation()))
-        if not self._hops % 4:
+        if not self._hops % _SELDOM:
             found.append(Feature("shortterm", time, loudness(self._mean(_SHORT))))
+            found.append(Feature("truepeak", time, self._oversampled(block)))
         if not self._hops % 10:
             if self._pieces >= self._from + _MOMENTARY:
                 self._integrated.add(self._mean(_MOMENTARY))
             found.append(Feature("integrated", time, self._integrated.value()))
         return found
+
+    def _oversampled(self, block: Array) -> float:
+        """Peak with the points between samples, falling back; computed only where it can be above what it is."""
+        fallen = max(self._truepeak - _SELDOM * self._fall, SILENCE)
+        peak = max(self._tops[-_SELDOM:])
+        if max(self._tops) * self._true.most > 10 ** (fallen / 20):
+            peak = max(peak, self._true.process(block))
+        self._truepeak = max(_decibel(peak), fallen)
+        return self._truepeak
 
     def _correlation(self) -> float:
         scale = math.sqrt(self._left * self._right)
@@ -144,7 +149,7 @@ class Level(Plugin):
         self._hops = self._pieces = self._from = 0
         self._left = self._right = self._cross = 0.0
         self._peak, self._truepeak = SILENCE, SILENCE
-        self._tops = (0.0,) * (_EVERY + 1)  # of the newest hops, and the one before that a piece looks back into
+        self._tops = (0.0,) * (_SELDOM + 1)  # of the newest hops, and the one before that a piece looks back into
 
 
 def _decibel(amplitude: float) -> float:

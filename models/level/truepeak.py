@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 F32 = npt.NDArray[np.float32]
 _TAPS = 16
-_SUB = 32
+_SUB = 16
 
 
 def _phases() -> F32:
@@ -28,7 +28,7 @@ class TruePeak:
     Parameters
     ----------
     channels, hop : int
-        `hop` is a multiple of 32.
+        `hop` is a multiple of 16.
 
     Attributes
     ----------
@@ -45,26 +45,21 @@ class TruePeak:
         self._line = np.zeros((channels, hop + self.before), np.float32)
         windows = np.lib.stride_tricks.sliding_window_view(self._line, _SUB + self.before, axis=1)
         self._windows = windows[:, ::_SUB]
-        # One product of matrices makes the points between of a stretch of samples at once.
+        # One product of matrices makes the points between of 16 samples at once.
         self._filter = np.zeros((_SUB + self.before, _SUB * 3), np.float32)
         for i in range(_SUB):
             self._filter[i : i + _TAPS, 3 * i : 3 * i + 3] = phases
+        self._rows = np.zeros((channels * (hop // _SUB), _SUB + self.before), np.float32)
+        self._between = np.zeros((len(self._rows), _SUB * 3), np.float32)
 
-    def process(self, block: F32, least: float) -> float:
-        """Peak of the piece's points between samples, 8 samples late, or `least` if that is larger.
-
-        Points are computed only where the samples around them are large enough for a larger one.
+    def process(self, block: F32) -> float:
+        """Peak of the points between, 8 samples late.
 
         Parameters
         ----------
         block : ndarray of float32, shape (channels, before + hop)
-        least : float
         """
-        np.abs(block, out=self._line)
-        near = np.maximum.reduce(self._windows, axis=2) > least / self.most
-        if not near.any():
-            return least
         self._line[...] = block
-        between = self._windows[near].dot(self._filter)
-        top, bottom = np.maximum.reduce(between, axis=None), np.minimum.reduce(between, axis=None)
-        return max(float(top), -float(bottom), least)
+        self._rows.reshape(self._windows.shape)[...] = self._windows
+        between = self._rows.dot(self._filter, self._between)
+        return max(float(np.maximum.reduce(between, axis=None)), -float(np.minimum.reduce(between, axis=None)))

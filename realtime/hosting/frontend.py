@@ -137,91 +137,113 @@ class RateStream:
         self._origin = origin
 
 
-class Layer:
-    """Frames of one spec on top of an STFT, made a batch at a time for whoever asks first."""
-
-    def __init__(self, spec: SpectralSpec, mel: MelLevels | None) -> None:
-        self.frames: list[F32] = []
-        self.first = 0
-        self._mel = mel
-        self._rises = Rises(spec) if isinstance(spec, FluxSpec) else None
-
-    def take(self, first: int, magnitudes: F32) -> None:
-        """The frames from number `first` on; rises are those over the batch before, if that was the last."""
-        goes_on = first == self.first + len(self.frames)
-        self.first = first
-        made = magnitudes
-        if self._mel is not None:
-            levels = self._mel.take(magnitudes)
-            if self._rises is None:
-                made = logarithm(levels)
-            else:
-                if not goes_on:
-                    self._rises.reset()
-                made = self._rises.take(levels)
-        made.flags.writeable = False
-        self.frames = list(made)
-
-    def forget(self) -> None:
-        """A new stream begins."""
-        self.first, self.frames = 0, []
-
-
-class MelLevels:
-    """The mel spectrum of a batch of magnitudes, made once for a log-mel and a flux of the same spec."""
-
-    def __init__(self, spec: LogMelSpec) -> None:
-        self._mel = Mel(spec)
-        self._of: F32 | None = None
-
-    def take(self, magnitudes: F32) -> F32:
-        """``gamma * mel`` of a batch."""
-        if self._of is not magnitudes:
-            self._of, self._levels = magnitudes, self._mel.levels(magnitudes)
-        return self._levels
-
-
 class SpectralNode:
-    """Frames of one STFT, and mel spectra and their rises on top, each computed once for all who ask."""
+    """Frames of one STFT; those that lie ready are transformed together."""
 
     def __init__(self, stream: RateStream, spec: StftSpec) -> None:
         stream.reserve(spec.window + _BATCH * spec.hop)
         self.stream = stream
         self.spec = spec
         self._spectrum = Spectrum(spec, _BATCH)
-        self._mels: dict[LogMelSpec, MelLevels] = {}
         self._layers: dict[SpectralSpec, Layer] = {}
-        self.restart()
+        self._mels: dict[LogMelSpec, MelLayer] = {}
+        self._first = 0  # number of the first of the frames that lie ready
+        self._frames: F32 = np.zeros((0, spec.size), np.float32)
 
     def layer(self, spec: SpectralSpec) -> Layer:
-        """What ``frame`` needs to give frames of `spec`."""
+        """Frames of `spec` on top of this."""
         layer = self._layers.get(spec)
         if layer is None:
-            mel = None if spec.mel is None else self._mels.setdefault(spec.mel, MelLevels(spec.mel))
-            layer = self._layers[spec] = Layer(spec, mel)
+            if isinstance(spec, FluxSpec):
+                layer = FluxLayer(self, spec)
+            else:
+                layer = LogMelLayer(self, spec) if isinstance(spec, LogMelSpec) else Layer(self, spec)
+            self._layers[spec] = layer
         return layer
 
-    def frame(self, number: int, layer: Layer) -> F32:
-        """Frame `number` (from 1); computed with those after it that lie ready."""
-        at = number - layer.first
-        if not 0 <= at < len(layer.frames):
-            if not 0 <= number - self._first < len(self._batch):
-                self._compute(number)
-            layer.take(self._first, self._batch)
-            at = number - self._first
-        return layer.frames[at]
+    def levels(self, spec: LogMelSpec) -> MelLayer:
+        """Mel bands for a layer on top of them."""
+        if spec not in self._mels:
+            self._mels[spec] = MelLayer(self, spec)
+        return self._mels[spec]
 
-    def _compute(self, number: int) -> None:
-        hop, window = self.spec.hop, self.spec.window
-        count = min(_BATCH, max(1, self.stream.ready(number * hop) // hop - number + 1))
-        samples = self.stream.window((number + count - 1) * hop, window + (count - 1) * hop)
-        self._first, self._batch = number, self._spectrum.frames(samples, count)
+    def frame(self, number: int) -> F32:
+        """Magnitudes of frame `number` (from 1)."""
+        at = number - self._first
+        if not 0 <= at < len(self._frames):
+            hop, window = self.spec.hop, self.spec.window
+            count = min(_BATCH, max(1, self.stream.ready(number * hop) // hop - number + 1))
+            samples = self.stream.window((number + count - 1) * hop, window + (count - 1) * hop)
+            self._first, self._frames, at = number, self._spectrum.frames(samples, count), 0
+        return self._frames[at]
 
     def restart(self) -> None:
         """Forget the sound so far."""
-        self._first, self._batch = 0, np.zeros((0, self.spec.size), np.float32)
-        for layer in self._layers.values():
-            layer.forget()
+        self._first, self._frames = 0, self._frames[:0]
+        for layer in (*self._layers.values(), *self._mels.values()):
+            layer.number = 0
+
+
+class Layer:
+    """Frames of one spec, each made once, for whoever asks first.
+
+    Attributes
+    ----------
+    number : int
+        Of the frame that was made last; 0 = none.
+    """
+
+    def __init__(self, node: SpectralNode, spec: SpectralSpec) -> None:
+        self.number = 0
+        self._node = node
+        self._frame = np.zeros(spec.size, np.float32)
+
+    def frame(self, number: int) -> F32:
+        """Frame `number` (from 1)."""
+        if number != self.number:
+            self._frame = self._make(number)
+            self._frame.flags.writeable = False
+            self.number = number
+        return self._frame
+
+    def _make(self, number: int) -> F32:
+        return self._node.frame(number)
+
+
+class MelLayer(Layer):
+    """Mel bands before the logarithm, which log-mels and flux share."""
+
+    def __init__(self, node: SpectralNode, spec: LogMelSpec) -> None:
+        super().__init__(node, spec)
+        self._mel = Mel(spec)
+
+    def _make(self, number: int) -> F32:
+        return self._mel.levels(self._node.frame(number))
+
+
+class LogMelLayer(Layer):
+    """Log-mels."""
+
+    def __init__(self, node: SpectralNode, spec: LogMelSpec) -> None:
+        super().__init__(node, spec)
+        self._levels = node.levels(spec)
+
+    def _make(self, number: int) -> F32:
+        return logarithm(self._levels.frame(number))
+
+
+class FluxLayer(Layer):
+    """Rises of mel bands, over the frames before as far as these were made."""
+
+    def __init__(self, node: SpectralNode, spec: FluxSpec) -> None:
+        super().__init__(node, spec)
+        self._levels = node.levels(spec.mel)
+        self._rises = Rises(spec)
+
+    def _make(self, number: int) -> F32:
+        if not self.number or number != self.number + 1:
+            self._rises.reset()
+        return self._rises.take(self._levels.frame(number))
 
 
 class Feed:
@@ -244,7 +266,7 @@ class Feed:
         self.stream, self.spec, self.node = stream, spec, node
         self._hop, self._span = spec.hop, TICK * stream.rate
         self._length = spec.length if isinstance(spec, AudioInput) else spec.window
-        self._layer = None if node is None or isinstance(spec, AudioInput) else node.layer(spec)
+        self._frames = None if node is None or isinstance(spec, AudioInput) else node.layer(spec)
         self.go_to(0)
 
     def go_to(self, taken: int) -> None:
@@ -264,9 +286,8 @@ class Feed:
         number = self.taken + 1
         self.go_to(number)
         end = number * self._hop
-        if self.node is None or self._layer is None:
-            return stream.window(end, self._length), stream.time(end)
-        return self.node.frame(number, self._layer), stream.time(end)
+        frames = self._frames
+        return stream.window(end, self._length) if frames is None else frames.frame(number), stream.time(end)
 
     def skip(self) -> None:
         """Leave the next block out."""

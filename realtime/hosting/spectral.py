@@ -235,12 +235,8 @@ class Mel:
         self._bank = mel_filterbank(spec) * np.float32(spec.gamma)
 
     def levels(self, magnitudes: F32) -> F32:
-        """``gamma * mel`` of frames, shape ``(n, bins)`` → ``(n, bands)``; each by its own frame alone."""
-        bank = self._bank
-        out = np.empty((len(magnitudes), bank.shape[1]), np.float32)
-        for frame, row in zip(magnitudes, out):
-            frame.dot(bank, row)  # one by one: a product of matrices may round differently
-        return out
+        """``gamma * mel`` of one frame, shape ``(bins,)`` → ``(bands,)``."""
+        return magnitudes.dot(self._bank)
 
 
 def logarithm(levels: F32) -> F32:
@@ -252,12 +248,13 @@ def logarithm(levels: F32) -> F32:
 
 def log_mels(magnitudes: F32, spec: LogMelSpec) -> F32:
     """Log-mels of magnitude frames, shape ``(n, bins)`` → ``(n, bands)``; each by its own frame alone."""
-    return logarithm(Mel(spec).levels(magnitudes))
+    mel = Mel(spec)  # one by one: a product of matrices may round differently
+    return logarithm(np.stack([mel.levels(frame) for frame in magnitudes]))
 
 
 def log_mel(magnitudes: F32, spec: LogMelSpec) -> F32:
     """Log-mel of one magnitude frame, shape ``(bands,)``."""
-    return log_mels(magnitudes[None], spec)[0]
+    return logarithm(Mel(spec).levels(magnitudes))
 
 
 class Rises:
@@ -287,28 +284,17 @@ class Rises:
             loudest[:] = 0.0
 
     def take(self, levels: F32) -> F32:
-        """Rises per band in natural logarithms, zero or more.
-
-        Parameters
-        ----------
-        levels : ndarray of float32, shape (n, bands)
-            The next frames of :class:`Mel`.
-
-        Returns
-        -------
-        ndarray of float32, shape (n, bands)
-        """
-        now, out = self._now, np.empty_like(levels)
-        for frame, top, rise in zip(levels, np.maximum.reduce(levels, axis=1).tolist(), out):
-            self._peak = max(self._peak * self._fall, top, _QUIETEST)
-            np.multiply(frame, _PEAK / self._peak, now)
-            np.log1p(now, now)
-            loudest = self._loudest[self._frames % len(self._loudest)]
-            self._frames += 1
-            np.subtract(now, loudest, rise)
-            np.maximum(self._left, self._right, out=loudest)
-            np.maximum(loudest, now, out=loudest)
-        return np.maximum(out, _ZERO, out=out)
+        """Rises per band in natural logarithms, zero or more, of the next frame of :class:`Mel`."""
+        now = self._now
+        self._peak = max(self._peak * self._fall, float(np.maximum.reduce(levels)), _QUIETEST)
+        np.multiply(levels, _PEAK / self._peak, now)
+        np.log1p(now, now)
+        loudest = self._loudest[self._frames % len(self._loudest)]
+        self._frames += 1
+        rise = np.subtract(now, loudest)
+        np.maximum(self._left, self._right, out=loudest)
+        np.maximum(loudest, now, out=loudest)
+        return np.maximum(rise, _ZERO, out=rise)
 
 
 def frames(samples: F32, spec: SpectralSpec) -> F32:
@@ -337,8 +323,9 @@ def frames(samples: F32, spec: SpectralSpec) -> F32:
     for k in range(0, count, _AT_ONCE):
         n = min(_AT_ONCE, count - k)
         found = spectrum.frames(padded[k * stft.hop : (k + n - 1) * stft.hop + stft.window], n)
-        if mel is not None:
-            levels = mel.levels(found)
-            found = logarithm(levels) if rises is None else rises.take(levels)
-        out[k : k + n] = found
+        for at, frame in enumerate(found, k):
+            if mel is not None:
+                levels = mel.levels(frame)
+                frame = logarithm(levels) if rises is None else rises.take(levels)
+            out[at] = frame
     return out
