@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
@@ -139,6 +140,32 @@ class Bus:
         self._values[name] = newest = _new(Value, (time, value, label))
         if self._tap is not None:
             self._tap.value(name, newest)
+
+    def take(self, names: Mapping[str, str], results: Iterable[tuple[str, float, Any, str | None]]) -> list[Any]:
+        """Replace the newest values of one plugin's outputs.
+
+        Parameters
+        ----------
+        names : mapping
+            Output to ``plugin.output``.
+        results : iterable of (output, time, value, label)
+
+        Returns
+        -------
+        list
+            The results of outputs that have no name there.
+        """
+        rest, values, tap = [], self._values, self._tap
+        for result in results:
+            output, time, value, label = result
+            name = names.get(output)
+            if name is None:
+                rest.append(result)
+                continue
+            values[name] = newest = _new(Value, (time, value, label))
+            if tap is not None:
+                tap.value(name, newest)
+        return rest
 
     def values(self) -> dict[str, Value]:
         """A copy of all newest values."""

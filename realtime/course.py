@@ -72,7 +72,8 @@ class Course:
         i = len(segments) - 1
         while i > 0 and segments[i].time > time:
             i -= 1
-        return segments[i].at(time)
+        knot, position, rate = segments[i]
+        return position + (time - knot) * rate
 
     def when(self, position: float, start: float) -> float:
         """Time at which `position` is reached; none of the course before `start` is considered."""

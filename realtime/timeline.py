@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 from bisect import bisect_right
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from typing import NamedTuple
@@ -59,8 +58,7 @@ class Bars(NamedTuple):
         return Place(index % self.beats_per_bar + 1, self.beats_per_bar, max(1, bar), max(1, phrase))
 
 
-@dataclass(frozen=True, slots=True)
-class Timeline:
+class Timeline(NamedTuple):
     """The course as it is known now: some seconds back, and on for ever at the present tempo.
 
     Attributes

@@ -13,6 +13,9 @@ MOST_WAITING = 16
 """Events that may wait for their bar line; further ones go out at once."""
 
 
+_CLOCK = ("locked", "bpm", "beats_per_bar", "bar_phase")
+
+
 class _Waiting(NamedTuple):
     due: float
     output: str
@@ -35,7 +38,11 @@ class StructureBar(CombinePlugin):
         license="MIT",
         version="1.0.0",
         kind="combine",
-        sources=("structure.*", "transport.*"),
+        sources=(
+            "structure.section",
+            *(f"structure.{name}" for name in EVENTS),
+            *(f"transport.{name}" for name in _CLOCK),
+        ),
         input=AudioInput(48_000, 1, 960),
         outputs=(
             Output("section", "label", rate=50.0, description="as of 'structure', changing on bar lines only"),
@@ -104,7 +111,7 @@ class StructureBar(CombinePlugin):
     @staticmethod
     def _bar(results: Mapping[str, Latest]) -> tuple[float, float]:
         """Length of a bar and the time of the newest bar line; 0, 0 without a locked clock."""
-        found = [results.get(f"transport.{n}") for n in ("locked", "bpm", "beats_per_bar", "bar_phase")]
+        found = [results.get(f"transport.{n}") for n in _CLOCK]
         values = [f.value for f in found if f is not None and isinstance(f.value, float)]
         if len(values) < 4 or not values[0] or values[1] <= 0 or values[2] < 1:
             return 0.0, 0.0

@@ -52,7 +52,7 @@ _MOST_COMMANDS = 256
 _VALUES_EVERY = 4
 """Ticks between two updates of the transport's values on the bus (20 ms)."""
 
-_GLANCE = tuple(f"transport.{field}" for field in Glance._fields)
+_GLANCE = {name: name for name in (*(f"transport.{field}" for field in Glance._fields), "transport.state")}
 
 DEADLINE = 0.01
 """Seconds after its sound was there within which a block is to be done: the hop of most plugins. ``missed`` counts
@@ -294,15 +294,12 @@ class FastLane:
             self.bus.publish(now, now, "host", "message", None, self._messages.popleft())
 
     def _publish(self, slot: Slot, results: list[Feature], now: float) -> None:
-        names, put = slot.names, self.bus.set
-        for output, at, value, label in results:
-            name = names.get(output)
-            if name is not None:
-                put(name, at, value, label)
-            elif isinstance(value, BeatObservation):
+        """Values to the bus first, then events, and observations to their transport."""
+        for output, at, value, label in self.bus.take(slot.names, results):
+            if isinstance(value, BeatObservation):
                 self.transports[slot.identifier].observe(value)
-                put(f"{slot.identifier}.tempo", at, value.tempo)
-                put(f"{slot.identifier}.confidence", at, value.confidence)
+                self.bus.set(f"{slot.identifier}.tempo", at, value.tempo)
+                self.bus.set(f"{slot.identifier}.confidence", at, value.confidence)
             else:
                 self.bus.publish(at, now, slot.identifier, output, value, label)
 
@@ -317,10 +314,8 @@ class FastLane:
         transport = self.transports.get(self.main)
         if transport is None:
             return
-        put = self.bus.set
-        for name, value in zip(_GLANCE, transport.glance()):
-            put(name, now, float(value))
-        put("transport.state", now, None, transport.lock)
+        shown = [(name, now, float(value), None) for name, value in zip(_GLANCE, transport.glance())]
+        self.bus.take(_GLANCE, [*shown, ("transport.state", now, None, transport.lock)])
 
     def _gap(self, lost: int, rate: int) -> None:
         """Sound is missing: a short gap becomes silence, a long one a jump in time."""

@@ -260,6 +260,8 @@ class Feed:
     ----------
     taken : int
         Blocks taken, or left out, since the stream's last restart.
+    due_at : int
+        The stream's tick with which the next block is there.
     """
 
     def __init__(self, stream: RateStream, spec: InputSpec, node: SpectralNode | None = None) -> None:
@@ -272,16 +274,16 @@ class Feed:
     def go_to(self, taken: int) -> None:
         """Have the block after so many be the next one."""
         self.taken = taken
-        self._due = ((taken + 1) * self._hop - 1) * ENGINE_RATE // self._span + 1
+        self.due_at = ((taken + 1) * self._hop - 1) * ENGINE_RATE // self._span + 1
 
     def due(self) -> bool:
         """Whether there is a block to take."""
-        return self.stream.ticks >= self._due
+        return self.stream.ticks >= self.due_at
 
     def next(self) -> tuple[F32, float] | None:
         """The next block or frame and the stream time of its end; None if it is not there yet."""
         stream = self.stream
-        if stream.ticks < self._due:
+        if stream.ticks < self.due_at:
             return None
         number = self.taken + 1
         self.go_to(number)

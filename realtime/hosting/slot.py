@@ -134,15 +134,13 @@ class Slot:
 
     def ready(self, now: float) -> bool:
         """Whether it takes part now (on, and not backing off after a failure)."""
-        if not self.enabled or self.feed is None or not self.feed.due():
-            return False
-        if now < self._off_until:
+        feed = self.feed
+        if feed is None or feed.stream.ticks < feed.due_at or not self.enabled or now < self._off_until:
             return False
         if self._off_until > -math.inf:
             self._off_until = -math.inf
             self.reset()
-            if self.feed is not None:
-                self.feed.rewind()
+            feed.rewind()
         return True
 
     def run(self, now: float) -> list[Feature]:

@@ -272,7 +272,8 @@ class Rises:
         self._fall = math.exp(-spec.hop / spec.sample_rate / _PEAK_SECONDS)
         # The newest frame in natural logarithms, with an edge on either side that is never the larger neighbour.
         framed = np.full(spec.size + 2, -np.inf, np.float32)
-        self._left, self._now, self._right = framed[:-2], framed[1:-1], framed[2:]
+        self._now = framed[1:-1]
+        self._around = np.ndarray((3, spec.size), np.float32, framed, strides=(4, 4))
         self._loudest = [np.zeros(spec.size, np.float32) for _ in range(spec.lag)]
         self.reset()
 
@@ -291,9 +292,8 @@ class Rises:
         np.log1p(now, now)
         loudest = self._loudest[self._frames % len(self._loudest)]
         self._frames += 1
-        rise = np.subtract(now, loudest)
-        np.maximum(self._left, self._right, out=loudest)
-        np.maximum(loudest, now, out=loudest)
+        rise = now - loudest
+        np.maximum.reduce(self._around, axis=0, out=loudest)
         return np.maximum(rise, _ZERO, out=rise)
 
 
