@@ -28,8 +28,7 @@ class StreamResampler:
     """Brings a stream of blocks from one sample rate to another.
 
     The result does not depend on how the input is cut into blocks, to the last bit: every output sample is
-    the same dot product, or the same product and pairwise sum, over the same taps, whatever the block it is
-    computed in.
+    the same dot product over the same taps, whatever the block it is computed in.
 
     Going down, everything above the target's Nyquist frequency is down by 80 dB or more and the pass band
     ends at 0.8 of it. Going up, the transition band lies around the source's Nyquist frequency (0.9–1.1),
@@ -82,7 +81,6 @@ class StreamResampler:
             # Row i of a view is the window that starts at frame i of the history.
             rows = (length - self.taps + 1, self.taps)
             self._windows = [as_strided(h, rows, (4, 4), writeable=False) for h in self._history]
-            self._scratch = np.empty((_PIECE + 2, self.taps), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -136,22 +134,18 @@ class StreamResampler:
         if count and self._thinning is not None:
             first = self._made * self._down - self._taken
             for channel, history in enumerate(self._history):
-                # One dot product of fixed length an output, unlike a matrix product (see above).
                 full = np.correlate(history[: held + n], self._thinning, "valid")
                 y[:count, channel] = full[first :: self._down]
         elif count:
-            scratch = self._scratch[:count]
             if self._up == 1:
                 first = self._made * self._down - self._taken
                 chosen: slice | npt.NDArray[np.int64] = slice(first, first + count * self._down, self._down)
-                weights = self._bank
+                weights = np.broadcast_to(self._bank, (count, self.taps))
             else:
                 chosen, weights = self._branches(count)
             for channel, windows in enumerate(self._windows):
-                # An element-wise product and a pairwise sum along each row, rather than a matrix product,
-                # whose order of summation depends on shape and library.
-                np.multiply(windows[chosen], weights, out=scratch)
-                np.add.reduce(scratch, axis=1, out=y[:count, channel])
+                # Sums along each row alone, unlike a matrix product, whose order of summation depends on its shape.
+                np.einsum("ij,ij->i", windows[chosen], weights, out=y[:count, channel])
         self._history[:, :held] = self._history[:, n : n + held].copy()
         self._taken += n
         self._made += count

@@ -25,7 +25,7 @@ def rfft(x: npt.NDArray[np.float32], out: npt.NDArray[np.complex64]) -> npt.NDAr
     """
     transform: Any = rfft_n_odd if x.shape[-1] % 2 else rfft_n_even
     if transform is None:
-        np.fft.rfft(x, out=out)  # type: ignore[call-overload, arg-type, unused-ignore]
+        out[...] = np.fft.rfft(x)
     else:
         transform(x, _ONE, out=out)
     return out
