@@ -144,7 +144,7 @@ class StreamResampler:
             else:
                 chosen, weights = self._branches(count)
             for channel, windows in enumerate(self._windows):
-                # Sums along each row alone, unlike a matrix product, whose order of summation depends on its shape.
+                # A sum along each row alone: the order of a matrix product's sums depends on its shape.
                 np.einsum("ij,ij->i", windows[chosen], weights, out=y[:count, channel])
         self._history[:, :held] = self._history[:, n : n + held].copy()
         self._taken += n

@@ -2,9 +2,9 @@
 
 Sound comes in blocks as from a sound card, as fast as it goes, on one thread. All figures are processor time of
 that thread, so that other programs on the machine count little. "rtf" is the share of one core taken in real
-time; under 'file' the same sound in long blocks, as for analyze. What asking for these times takes is taken off: the
-clock of a host that runs costs next to nothing. With --hours, the stream goes on that long, and cost and memory of
-its last minute are held against those of minute 5.
+time; under 'file' the same sound in long blocks, as for analyze. What asking for these times takes is taken off:
+the clock of a host that runs costs next to nothing. With --hours, the stream goes on that long, and cost and
+memory of its last minute are held against those of minute 5.
 """
 
 from __future__ import annotations
