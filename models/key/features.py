@@ -14,6 +14,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from realtime.audio.resample import Thinner
 from realtime.hosting.fourier import rfft
 from realtime.hosting.plugin import AudioInput
 
@@ -33,6 +34,9 @@ _REACH = 0.6
 _OFFSETS = np.round(np.arange(-_REACH, _REACH + 1e-6, _STEP), 3)
 _SPREAD = 0.28
 _KEEP = math.exp(-1 / (FPS * 10.0))
+_THIN, _TAPS, _BETA = 16, 120, 7.3
+"""Ratio, length and Kaiser window of the thinning before the long spectrum, which is read up to 230 Hz: what folds
+back there from above 1270 Hz is down by 73 dB."""
 _AROUND = np.arange(3)[:, None]
 _WHITE = 9
 _GAMMA = 3e3
@@ -52,22 +56,46 @@ def _bank(window: int, low: int, high: int, offset: float) -> F32:
     return np.concatenate([np.zeros((1, high - low)), weights]).astype(np.float32)
 
 
-class _Half:
-    """One of the two spectra: as many bins as a tuning may need, less those that no semitone reads."""
+def _lowpass(ratio: int) -> F32:
+    """Filter before thinning, with a gain of `ratio`."""
+    at = np.arange(_TAPS) - (_TAPS - 1) / 2
+    taps = np.sinc(at / ratio) * np.kaiser(_TAPS, _BETA)
+    return (taps * (ratio / taps.sum())).astype(np.float32)
 
-    def __init__(self, window: int, banks: list[F32]) -> None:
-        hann = np.hanning(window + 1)[:-1]
-        self._hann = (hann / (hann.sum() / 2)).astype(np.float32)
-        self._work = np.zeros(window, np.float32)
-        self._lines = np.zeros(window // 2 + 1, np.complex64)
+
+class _Half:
+    """One of the two spectra.
+
+    Parameters
+    ----------
+    window : int
+        Samples.
+    thin : int
+        The bins that are read lie so low that the windowed sound is thinned out by this first, to 1: not at all.
+    banks : list of ndarray
+        Weights of the bins in the semitones, for each tuning.
+    """
+
+    def __init__(self, window: int, thin: int, banks: list[F32]) -> None:
         used = np.flatnonzero(np.any([bank.any(axis=1) for bank in banks], axis=0))
         self._span = slice(int(used[0]), int(used[-1]) + 1)
         self._banks = [np.ascontiguousarray(bank[self._span]) * np.float32(_GAMMA) for bank in banks]
-        self._heard = self._lines[: len(banks[0])]
+        hann = np.hanning(window + 1)[:-1]
+        self._hann = (hann / (hann.sum() / 2)).astype(np.float32)
+        self._thinner = None if thin == 1 else Thinner(_lowpass(thin), thin, window)
+        around = 0 if thin == 1 else _TAPS - 1
+        self._padded = np.zeros(window + around, np.float32)
+        self._windowed = self._padded[around // 2 : around // 2 + window]
+        self._thinned = self._padded if thin == 1 else np.zeros(window // thin, np.float32)
+        lines = np.zeros(window // thin // 2 + 1, np.complex64)
+        self._lines, self._heard = lines, lines[: len(banks[0])] if thin == 1 else lines[: self._span.stop]
 
     def listen(self, block: F32) -> F32:
-        """Magnitudes of a window of sound, overwritten by the next call."""
-        rfft(np.multiply(block, self._hann, self._work), self._lines)
+        """Magnitudes of a window of sound."""
+        np.multiply(block, self._hann, self._windowed)
+        if self._thinner is not None:
+            self._thinner.process(self._padded, self._thinned)
+        rfft(self._thinned, self._lines)
         self._magnitudes: F32 = np.abs(self._heard)
         return self._magnitudes
 
@@ -82,8 +110,8 @@ class Salience:
     def __init__(self) -> None:
         cut = SPLIT - LOWEST
         offsets = _OFFSETS.tolist()
-        self._low = _Half(LONG, [_bank(LONG, LOWEST, SPLIT, o) for o in offsets])
-        self._high = _Half(SHORT, [_bank(SHORT, SPLIT, LOWEST + SEMITONES, o) for o in offsets])
+        self._low = _Half(LONG, _THIN, [_bank(LONG, LOWEST, SPLIT, o) for o in offsets])
+        self._high = _Half(SHORT, 1, [_bank(SHORT, SPLIT, LOWEST + SEMITONES, o) for o in offsets])
         self._cut = cut
         self._kernel = np.ones(2 * _WHITE + 1, np.float32)
         self._count = np.convolve(np.ones(SEMITONES, np.float32), self._kernel, "same")

@@ -65,7 +65,7 @@ class Tempo(Plugin):
         self._caution = value
 
     def process(self, block: Array, time: float) -> list[Feature] | None:
-        flux = np.dot(block, self._sum).tolist()
+        flux = block.dot(self._sum).tolist()
         self._loudest = list(map(max, self._loudest, flux))
         self._frames += 1
         if self._frames % _FRAMES:
