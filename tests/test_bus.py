@@ -66,3 +66,17 @@ def test_plain_numbers() -> None:
     assert plain([1, 2]) == (1.0, 2.0)
     assert plain(True) == 1.0
     assert plain(None) is None
+
+
+def test_a_plugins_values_are_taken_at_once_and_the_rest_comes_back() -> None:
+    bus = Bus()
+    before = bus.counted
+    hit = ("hit", 1.0, 0.5, None)
+    assert bus.take({"rms": "level.rms", "key": "key.key"}, [("rms", 1.0, -3.0, None), hit]) == [hit]
+    assert bus.value("level.rms") == (1.0, -3.0, None)
+    assert bus.value("key.key") is None
+    assert bus.counted != before
+    before = bus.counted
+    bus.drop("level")
+    bus.set("key.key", 2.0, None, "A minor")
+    assert bus.counted != before

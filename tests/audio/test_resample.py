@@ -124,3 +124,23 @@ def test_later_input_does_not_change_earlier_output() -> None:
 def test_wrong_channels_are_refused() -> None:
     with pytest.raises(ValueError, match="2 expected"):
         StreamResampler(44_100, 48_000, 2).process(np.zeros((10, 3), np.float32))
+
+
+@pytest.mark.parametrize("target", [24_000, 16_000, 12_000, 8_000, 4_000])
+def test_a_thinner_makes_piece_by_piece_what_the_resampler_makes(target: int) -> None:
+    piece = 240
+    resampler = StreamResampler(48_000, target)
+    thinner = resampler.thinner(piece)
+    assert thinner is not None
+    x = np.random.default_rng(4).standard_normal(20 * piece).astype(np.float32)
+    padded = np.concatenate([np.zeros(thinner.length - piece, np.float32), x])
+    made = np.zeros((20, thinner.made), np.float32)
+    for k, row in enumerate(made):
+        thinner.process(padded[k * piece : k * piece + thinner.length], row)
+    np.testing.assert_allclose(made.ravel(), resampler.process(x), atol=2e-6)
+
+
+def test_only_whole_number_ratios_are_thinned() -> None:
+    assert StreamResampler(44_100, 48_000).thinner(240) is None
+    assert StreamResampler(48_000, 48_000).thinner(240) is None
+    assert StreamResampler(48_000, 24_000).thinner(241) is None

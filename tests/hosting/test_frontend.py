@@ -5,9 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from realtime.hosting.fourier import rfft
 from realtime.hosting.frontend import MOST_AHEAD, FrontEnd
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput
-from realtime.hosting.spectral import LogMelSpec, StftSpec, frames
+from realtime.hosting.spectral import FluxSpec, LogMelSpec, StftSpec, frames
 
 
 def ticks(samples: np.ndarray) -> np.ndarray:
@@ -68,6 +69,7 @@ def test_ticks_taken_in_together_give_the_bits_of_one_by_one_and_nothing_early(c
         AudioInput(48_000, 2, 480, 976),
         StftSpec(24_000, 480, 4096),
         LogMelSpec(24_000, 120, 512, 60),
+        FluxSpec(LogMelSpec(24_000, 120, 512, 60)),
     ]
     count = sum(cuts)
     sound = np.random.default_rng(seed).uniform(-1, 1, (count, TICK, 2)).astype(np.float32)
@@ -103,8 +105,10 @@ def test_equal_specs_share_one_computation() -> None:
     assert a.node is b.node is c.node
 
 
-@pytest.mark.parametrize("spec", [StftSpec(), LogMelSpec(), LogMelSpec(16_000, 160, 400, 40, 50.0, 7600.0)])
-def test_live_spectra_equal_those_of_training(spec: StftSpec | LogMelSpec) -> None:
+@pytest.mark.parametrize(
+    "spec", [StftSpec(), LogMelSpec(), LogMelSpec(16_000, 160, 400, 40, 50.0, 7600.0), FluxSpec()]
+)
+def test_live_spectra_equal_those_of_training(spec: StftSpec | LogMelSpec | FluxSpec) -> None:
     front = FrontEnd()
     feed, raw = front.feed(spec), front.feed(AudioInput(spec.sample_rate, 1, spec.hop))
     live, samples = [], []
@@ -153,3 +157,34 @@ def test_blocks_are_read_only() -> None:
     front.push(noise(0.005))
     with pytest.raises(ValueError, match="read-only"):
         feed.next()[0][0] = 1.0  # type: ignore[index]
+
+
+def test_flux_is_made_once_beside_log_mels_and_begins_anew_after_a_restart() -> None:
+    spec = LogMelSpec(24_000, 120, 512, 60)
+    front = FrontEnd()
+    one, two, mel = front.feed(FluxSpec(spec)), front.feed(FluxSpec(spec)), front.feed(spec)
+    sound = ticks(noise(0.3))
+    first = []
+    for tick in sound:
+        front.push(tick)
+        a, b, c = one.next(), two.next(), mel.next()
+        assert a is not None
+        assert b is not None
+        assert c is not None
+        assert a[0] is b[0]
+        first.append(a[0].copy())
+    assert max(f.max() for f in first) > 0.5
+    front.restart(7.0)
+    for feed in (one, two, mel):
+        feed.rewind()
+    for tick, expected in zip(sound, first, strict=True):
+        front.push(tick)
+        again, _ = one.next()  # type: ignore[misc]
+        np.testing.assert_array_equal(again, expected)
+
+
+@pytest.mark.parametrize("shape", [(512,), (3, 400), (2, 33)])
+def test_the_transform_is_numpys(shape: tuple[int, ...]) -> None:
+    x = np.random.default_rng(2).standard_normal(shape).astype(np.float32)
+    expected = np.fft.rfft(x).astype(np.complex64)
+    np.testing.assert_allclose(rfft(x, np.zeros_like(expected)), expected, atol=1e-5)
