@@ -107,9 +107,11 @@ class Follower:
         self._refold(obs)
         self._factor = self._fold * self._user_factor
         rate = obs.tempo / 60.0 * self._factor
-        error = self._error(obs)
+        start = self._start()
+        here = self._course.at(start)
+        error = self._error(obs, start, here)
         if self.settings.send_unlocked and self._number and abs(error) <= AGREE_BEATS and self._near(rate):
-            self._steer(error, rate)
+            self._steer(start, here + self._owed + error, rate)
         else:
             self._jump(obs, "searching")
         if obs.confidence >= self.settings.lock_confidence:
@@ -120,12 +122,14 @@ class Follower:
         """Locked or coasting, and the tracker is not lost: correct towards it, or, if it is sure, change over."""
         self._choose_factor(obs)
         tempo = obs.tempo * self._factor
-        error = self._error(obs)
+        start = self._start()
+        here = self._course.at(start)
+        error = self._error(obs, start, here)
         own = self._tapped or self._locked_tempo
         similar = _within(tempo, own, 1.03 if self._locked_tempo else 1.06) if own else self._near(tempo / 60.0)
         if similar and abs(error) <= AGREE_BEATS:
             self._let_go, self._rival = False, None
-            self._steer(error, (self._locked_tempo or tempo) / 60.0)
+            self._steer(start, here + self._owed + error, (self._locked_tempo or tempo) / 60.0)
             self._believe(obs)
         elif self._locked_tempo and not similar:
             return
@@ -193,12 +197,11 @@ class Follower:
         """Phase of the tracked pulse at `time`, in its own beats since its beat began."""
         return obs.phase + (time - obs.time - self._nudge) * obs.tempo / 60.0
 
-    def _error(self, obs: BeatObservation) -> float:
-        """How far the tracked pulse is ahead of where the clock is, corrections by hand under way included."""
-        start = self._start()
-        here = self._course.at(start)
-        left = self._course.target.at(start) - here
-        self._owed = max(min(left, 0.0), min(max(left, 0.0), self._owed))
+    def _error(self, obs: BeatObservation, start: float, here: float) -> float:
+        """How far the tracked pulse is ahead of the clock, which is `here` at `start`, corrections by hand included."""
+        if self._owed:
+            left = self._course.target.at(start) - here
+            self._owed = max(min(left, 0.0), min(max(left, 0.0), self._owed))
         return aligned(self._beats(obs, start), self._factor, here + self._owed - self._shift)
 
     def _bar_hint(self, obs: BeatObservation) -> BarHint | None:
@@ -219,9 +222,7 @@ class Follower:
         """The first instant that may still be bent."""
         return max(self._now, self._last_time)
 
-    def _steer(self, error: float, rate: float) -> None:
-        start = self._start()
-        position = self._course.at(start) + self._owed + error
+    def _steer(self, start: float, position: float, rate: float) -> None:
         self._course.steer(start, Segment(start, position, rate), self.settings.max_slew)
 
     def _jump(self, obs: BeatObservation, why: str) -> None:
