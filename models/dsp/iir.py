@@ -17,7 +17,9 @@ F64 = npt.NDArray[np.float64]
 Section = tuple[float, float, float, float, float]
 """A second-order section ``(b0, b1, b2, a1, a2)`` with ``a0 = 1``."""
 
-_TINY = np.float32(1e-20)
+_NOTHING = 1e-24
+"""Mean square of all outputs below which the filters are brought to rest: decaying states would become denormal,
+which is slow."""
 
 
 def lowpass(frequency: float, rate: float, q: float = 0.5**0.5) -> Section:
@@ -89,11 +91,14 @@ class BlockFilter:
         self._rows = np.zeros((channels, count, sub + n), np.float32)
         self._x, self._starts = self._rows[..., :sub], self._rows[..., sub:]
         self._joined = self._rows.reshape(channels * count, -1)
+        # The state at the start and what each sub-block adds; the state at the start of each and at the end.
         self._added = np.zeros((channels, count + 1, n), np.float32)
         self._states = np.zeros((channels, count + 1, n), np.float32)
+        self._flat_added = self._added.reshape(channels, -1)
+        self._flat_states = self._states.reshape(channels, -1)
         self._y = np.zeros((channels * count, self.outputs * sub), np.float32)
         self._ones = np.ones(channels * count, np.float32)
-        self._sums = np.repeat(np.eye(self.outputs, dtype=np.float32) / hop, sub, axis=0)
+        self._means = np.repeat(np.eye(self.outputs, dtype=np.float32) / hop, sub, axis=0)
 
     def process(self, block: F32) -> F32:
         """Filter one hop.
@@ -108,25 +113,32 @@ class BlockFilter:
         """
         channels, count, sub = self._x.shape
         y = self._filter(block).reshape(channels, count, self.outputs, sub)
-        return y.transpose(0, 2, 1, 3).reshape(channels, self.outputs, -1)
+        out = y.transpose(0, 2, 1, 3).reshape(channels, self.outputs, -1).copy()
+        self._settle(self._powers(self._y))
+        return out
 
     def power(self, block: F32) -> list[float]:
         """Filter one hop; returns the mean square of each output, summed over the channels."""
-        y = self._filter(block)
-        np.multiply(y, y, y)
-        found: list[float] = self._ones.dot(y).dot(self._sums).tolist()
+        found = self._powers(self._filter(block))
+        self._settle(found)
         return found
+
+    def _powers(self, y: F32) -> list[float]:
+        np.multiply(y, y, y)
+        found: list[float] = self._ones.dot(y).dot(self._means).tolist()
+        return found
+
+    def _settle(self, powers: list[float]) -> None:
+        if max(powers) < _NOTHING:
+            self.reset()
 
     def _filter(self, block: F32) -> F32:
         """Rows of sub-blocks, each with its outputs one after the other; valid until the next call."""
         x, added, states = self._x, self._added, self._states
         x[...] = block.reshape(x.shape)
         np.matmul(x, self._gather, added[:, 1:])
-        # Decaying states would become denormal and slow: what is far below the tiny number becomes 0.
-        np.add(states[:, -1], _TINY, added[:, 0])
-        added[:, 0] -= _TINY
-        flat = added.reshape(len(added), -1)
-        flat.dot(self._chain, states.reshape(flat.shape))
+        added[:, 0] = states[:, -1]
+        self._flat_added.dot(self._chain, self._flat_states)
         self._starts[...] = states[:, :-1]
         return self._joined.dot(self._answer, self._y)
 
