@@ -198,7 +198,7 @@ class Follower:
         return obs.phase + (time - obs.time - self._nudge) * obs.tempo / 60.0
 
     def _error(self, obs: BeatObservation, start: float, here: float) -> float:
-        """How far the tracked pulse is ahead of the clock, `here` at `start`, less corrections by hand under way."""
+        """How far the tracked pulse is ahead of the clock (`here` at `start`), less corrections by hand."""
         if self._owed:
             left = self._course.target.at(start) - here
             self._owed = max(min(left, 0.0), min(max(left, 0.0), self._owed))

@@ -66,11 +66,11 @@ class Tempo(Plugin):
 
     def process(self, block: Array, time: float) -> list[Feature] | None:
         flux = block.dot(self._sum).tolist()
-        self._loudest = list(map(max, self._loudest, flux))
         self._frames += 1
         if self._frames % _FRAMES:
+            self._loudest = list(map(max, self._loudest, flux))
             return None
-        self._step(self._loudest)
+        self._step(list(map(max, self._loudest, flux)))
         self._loudest = [0.0] * 3
         steps = self._frames // _FRAMES
         if steps % _EVERY:
