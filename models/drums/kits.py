@@ -25,13 +25,13 @@ _HATS = ("hat", "pedal_hat")
 
 
 def pool(rng: np.random.Generator, stage: Stage, count: int) -> list[Kit]:
-    """`count` kits: a third recorded, a third from sound fonts, the rest synthetic."""
+    """`count` kits: two fifths recorded, two fifths from sound fonts, the rest synthetic."""
     kits = []
     for k in range(count):
         share = k / count
-        if share < 0.36 and stage.data and sampler.catalogue(stage.data):
+        if share < 0.4 and stage.data and sampler.catalogue(stage.data):
             sounds = {v: _layers(rng, w[0]) for v, w in sampler.kit(rng, stage.data, RATE)[0].items()}
-        elif share < 0.72 and stage.fluid is not None:
+        elif share < 0.8 and stage.fluid is not None:
             sounds = _font(rng, stage)
         else:
             sounds = {v: _layers(rng, w[0]) for v, w in synth.kit(rng, RATE).items()}
@@ -40,66 +40,36 @@ def pool(rng: np.random.Generator, stage: Stage, count: int) -> list[Kit]:
 
 
 def strike(rng: np.random.Generator, kits: list[Kit], hits: list[tuple[float, str, float]], count: int) -> F32:
-    """Play `hits` (seconds, which may lie before the start; voice; velocity) on drums drawn from `kits`.
-
-    Kits are put together anew and every drum is retuned, damped, coloured: a network soon knows a few hundred kits
-    by heart, and hears real drums the worse for it.
-    """
-    main, other = (kits[int(rng.integers(len(kits)))] for _ in range(2))
-    mixed, spread = rng.random() < 0.5, float(rng.uniform(1, 5))
+    """Play `hits` (seconds, which may lie before the start; voice; velocity) on a kit drawn from `kits`."""
+    first, second = kits[int(rng.integers(len(kits)))], kits[int(rng.integers(len(kits)))]
+    other, layered = rng.random() < 0.35, rng.random() < 0.2
+    swapped = {v: other and rng.random() < 0.4 for v in DRUM_CLASS}
+    spread = float(rng.uniform(1, 5))
     gain = {v: 10 ** ((CLASS_DB[c] + rng.normal(0, spread)) / 20) for v, c in DRUM_CLASS.items()}
+    shift = {v: float(np.exp(rng.normal(0, 0.06))) if rng.random() < 0.5 else 1.0 for v in ("kick", "snare")}
     power = float(rng.uniform(0.9, 1.7))
-    layered = rng.random() < 0.2
     out = np.zeros(count, np.float32)
     closing = [t for t, v, _ in hits if v in _HATS]
-    played: dict[str, list[F32]] = {}
+    made: dict[tuple[str, int, bool], F32] = {}
     for t, voice, velocity in hits:
-        if voice not in played:
-            source = kits[int(rng.integers(len(kits)))] if mixed and rng.random() < 0.5 else main
-            takes = source.get(voice) or other.get(voice) or []
-            takes = _changed(rng, takes) if rng.random() < 0.8 else takes
-            if layered and voice in ("kick", "snare") and takes:
-                takes = [_with(w, other[voice][-1], float(rng.uniform(0.2, 0.9))) for w in takes if voice in other]
-            played[voice] = takes
-        takes = played[voice]
-        if not takes:
-            continue
-        wave = takes[min(len(takes) - 1, int(velocity * len(takes)))]
-        if voice == "open_hat":
-            wave = _choked(wave, next((c - t for c in closing if c > t + 0.02), np.inf))
-        at = round(t * RATE)
-        wave = wave[max(0, -at) : max(0, count - at)]
-        at = max(at, 0)
-        loud = velocity**power * gain[voice] * np.exp(rng.normal(0, 0.08))
-        out[at : at + len(wave)] += wave * np.float32(loud)
+        for layer in (False, True) if layered and voice in ("kick", "snare") else (False,):
+            kit = second if swapped[voice] != layer and voice in second else first
+            takes = kit.get(voice) or second.get(voice)
+            if not takes:
+                continue
+            take = min(len(takes) - 1, int(velocity * len(takes)))
+            key = (voice, take, layer)
+            if key not in made:
+                factor = shift.get(voice, 1.0)
+                made[key] = takes[take] if factor == 1.0 else _pitched(takes[take], factor)
+            wave = made[key]
+            if voice == "open_hat":
+                wave = _choked(wave, next((c - t for c in closing if c > t + 0.02), np.inf))
+            at = round(t * RATE)
+            wave = wave[max(0, -at) : max(0, count - at)]
+            at = max(at, 0)
+            out[at : at + len(wave)] += wave * np.float32(velocity**power * gain[voice] * (0.6 if layer else 1))
     return out
-
-
-def _changed(rng: np.random.Generator, takes: list[F32]) -> list[F32]:
-    """The takes of one drum at another tuning, damping, brightness and hardness of the stick."""
-    factor = float(np.exp(rng.normal(0, 0.09)))
-    damping = log_uniform(rng, 0.02, 0.4) if rng.random() < 0.4 else 0.0
-    tilt = float(rng.uniform(-0.6, 0.6)) if rng.random() < 0.5 else 0.0
-    soft = int(rng.uniform(0.0005, 0.004) * RATE) if rng.random() < 0.2 else 0
-    out = []
-    for take in takes:
-        wave = np.interp(np.arange(0, len(take) - 1, factor), np.arange(len(take)), take).astype(np.float32)
-        if damping:
-            wave *= np.exp(np.arange(len(wave), dtype=np.float32) * np.float32(-1 / (damping * RATE)))
-        if tilt:
-            wave[1:] += np.float32(tilt) * wave[:-1]
-        if soft and len(wave) > soft:
-            wave[:soft] *= np.linspace(0.1, 1, soft, dtype=np.float32)
-        out.append(wave / np.float32(np.abs(wave).max(initial=0.0) + 1e-9))
-    return out
-
-
-def _with(wave: F32, other: F32, level: float) -> F32:
-    """Two sounds that begin together, peak 1."""
-    out = np.zeros(max(len(wave), len(other)), np.float32)
-    out[: len(wave)] = wave
-    out[: len(other)] += np.float32(level) * other
-    return out / np.float32(np.abs(out).max(initial=0.0) + 1e-9)
 
 
 def _layers(rng: np.random.Generator, wave: F32) -> list[F32]:
@@ -140,6 +110,10 @@ def _cut(voice: str, wave: F32) -> F32:
     fade = min(len(wave), int(0.05 * RATE))
     wave[len(wave) - fade :] *= np.linspace(1, 0, fade, dtype=np.float32)
     return wave
+
+
+def _pitched(wave: F32, factor: float) -> F32:
+    return np.interp(np.arange(0, len(wave) - 1, factor), np.arange(len(wave)), wave).astype(np.float32)
 
 
 def _choked(wave: F32, after: float) -> F32:

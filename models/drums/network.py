@@ -46,8 +46,8 @@ class Shape:
     hidden: int = 112
     context: int = 3
     mean: float = 0.5
-    dropout: float = 0.15
-    noise: float = 0.15
+    dropout: float = 0.1
+    noise: float = 0.0
 
 
 class DrumNet(nn.Module):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from models.drums.features import CLASSES, FPS, INPUT, LABELS, Features
 from models.drums.picker import Picker
@@ -11,7 +12,7 @@ from models.dsp.stepper import Stepper
 from realtime.hosting.plugin import Array, Context, Descriptor, Feature, Output, Parameter, Plugin
 
 WEIGHTS = Path(__file__).with_name("drums.onnx")
-ALONE, BAND = (0.6, 0.55, 0.45, 0.5), (0.3, 0.4, 0.3, 0.4)
+ALONE, BAND = (0.7, 0.65, 0.45, 0.5), (0.28, 0.35, 0.35, 0.45)
 """Thresholds of any hit and of each class, for drums alone and under a band, tuned on development recordings
 (``python -m models.drums.tune``)."""
 _SETTLES = 0.02
@@ -22,6 +23,8 @@ _STRENGTH = 1 + len(LABELS)
 
 class Drums(Plugin):
     """Onsets of drums and what was struck, by a small recurrent network."""
+
+    weights: ClassVar[Path] = WEIGHTS
 
     descriptor = Descriptor(
         identifier="drums",
@@ -46,7 +49,7 @@ class Drums(Plugin):
     def prepare(self, context: Context) -> None:
         """Load the network; raises ``UserError`` if it is missing."""
         self._features = Features()
-        self._network = Stepper(WEIGHTS, ("probability",))
+        self._network = Stepper(self.weights, ("probability",))
         self._picker = Picker(ALONE, BAND, 4)
         for identifier, value in context.parameters.items():
             self.parameter(identifier, value)

@@ -1,8 +1,8 @@
 """Training scenes: drums struck anew, under a band that is mostly louder than they are, through desks and rooms.
 
-In real mixes the drums lie 5 to 13 dB below the band, around a kick's and a snare's body 10 to 20 dB, and reach
-above it only in the highest octave. Rendered pieces are mixed far more in favour of their drums, so a network
-that has heard nothing else misses the kicks under a bass. Here the share is drawn for each scene.
+In real mixes (:mod:`models.drums.levels`) the drums lie 5 to 13 dB below the band, 10 to 20 dB in the middle, and
+reach above it only in the highest octave. Rendered pieces are mixed far more in favour of their drums, so a
+network that has heard nothing else misses the kicks under a bass. Here the share is drawn for each scene.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ COUNT = 1 << 16
 """Samples of a scene, 2.7 s."""
 LEAD = 0.09
 """Filters wrap around, so the first and last tenth of a second are not used."""
-_WET, _CURVES, _KITS = 48, 240, 200
-_LATE = 0.1
+_WET, _CURVES, _KITS = 48, 160, 120
+_LATE = 0.06
 """Share of scenes that begin with stillness."""
 
 

@@ -18,7 +18,7 @@ F32 = npt.NDArray[np.float32]
 ANY, CLASS = (0.005, 0.025), (0.008, 0.028)
 """Seconds from a hit to the ends of the frames in which it shows."""
 MARGIN = 0.010
-ANY_DELAY, CLASS_DELAY = 0.010, 0.013
+ANY_DELAY, CLASS_DELAY = 0.007, 0.013
 """Seconds by which what is told trails the hit in the middle; taken off the times that the plugin tells."""
 OUTPUTS = 1 + len(LABELS) + len(LABELS) + 1
 """Any hit, each class, strength of each class, whether anything but drums sounds."""

@@ -99,7 +99,7 @@ def main() -> None:
 
     about: dict[str, Any] = {"seed": a.seed, "shape": asdict(shape), "pieces": scenes.pieces}
     check = Validator(Scenes(a.data, a.backing, a.mixes, a.batch, a.seed, held_out=True, kits=24, count=count))
-    mean = loop.train(net, step, check, a.out, loop.LoopConfig(a.steps, a.rate, weight_decay=0.03), about)
+    mean = loop.train(net, step, check, a.out, loop.LoopConfig(a.steps, a.rate), about)
     net.load_state_dict(mean)
     print(f"largest difference from torch {export(net, a.out / 'drums.onnx'):.2g}")
 
