@@ -2,9 +2,9 @@
 
 Spectra → convolution over frequency → stacked at harmonics of every pitch (R. Bittner et al., "Deep salience
 representations for F0 estimation in polyphonic music", ISMIR 2017), joined by periodicity → the same again at
-octaves and twelfths, so that a pitch knows what its multiples found → two blocks with a gated memory in every bin
-(L. Feng et al., "Were RNNs all we needed?", 2024) → distribution over pitch. A GRU over what was found says
-whether anything is voiced.
+neighbours, octaves and twelfths, so that a pitch knows what its relatives found → a gated memory in every bin
+(L. Feng et al., "Were RNNs all we needed?", 2024) → distribution over pitch. One more memory over what was found
+says whether anything is voiced.
 
     python -m models.pitch.network OUT.onnx CHECKPOINT.pt      # export the averaged weights of a training
 """
@@ -15,18 +15,22 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
+from models.dsp.onnxgraph import Graph
 from models.pitch.features import BINS, OCTAVE, PITCHES, SIZE, SPECTRA, WINDOWS
-from models.training.export import command, export_step
+from models.training.export import command, parity
 
 States = tuple[Tensor, Tensor]
-STATES = ["bins", "whole"]
-ANSWERS = ["pitch", "voiced"]
-HARMONICS = (1 / 2, 1, 2, 3, 4, 5, 6, 7, 8)
-RELATIVES = (1 / 3, 1 / 2, 1, 2, 3)
+STATES = ("bins", "whole")
+ANSWERS = ("pitch", "voiced")
+HARMONICS = tuple(round(OCTAVE * float(np.log2(r))) for r in (1 / 2, 1, 2, 3, 4, 5, 6, 7, 8))
+"""Bins from a pitch to where its harmonics lie."""
+RELATIVES = (*(round(OCTAVE * float(np.log2(r))) for r in (1 / 3, 1 / 2)), -3, -1, 0, 1, 3, OCTAVE, 57)
+"""Bins from a pitch to those that it hears of: twelfths, octaves, neighbours."""
+_PARITY = 1e-4
 
 
 @dataclass(frozen=True)
@@ -36,68 +40,50 @@ class NetConfig:
     front: int = 8
     width: int = 24
     memory: int = 16
-    blocks: int = 2
     near: int = 8
     whole: int = 32
 
 
-def _shifted(x: Tensor, ratios: tuple[float, ...]) -> Tensor:
-    """Channels ``(n, c, bins)`` beside themselves at the given ratios of frequency, cut to the pitches."""
-    by = [round(OCTAVE * float(np.log2(r))) for r in ratios]
-    before = max(0, -min(by))
-    padded = functional.pad(x, (before, max(0, max(by) + PITCHES - x.shape[-1])))
-    return torch.cat([padded[..., before + s : before + s + PITCHES] for s in by], 1)
+def _beside(x: Tensor, by: tuple[int, ...]) -> Tensor:
+    """Rows ``(n, bins, c)`` of the pitches beside those at each of some distances; beyond the ends, the ends."""
+    before, after = max(0, -min(by)), max(0, max(by) + PITCHES - x.shape[1])
+    ends = x[:, :1].expand(-1, before, -1), x[:, -1:].expand(-1, after, -1)
+    x = torch.cat([ends[0], x, ends[1]], 1)
+    return torch.cat([x[:, before + s : before + s + PITCHES] for s in by], 2)
 
 
-def _each(layer: nn.Linear, x: Tensor) -> Tensor:
-    """The layer at every bin; channels first, which onnxruntime does in two thirds of the time."""
-    return functional.conv1d(x, layer.weight[..., None], layer.bias)
-
-
-class Block(nn.Module):
-    """Neighbouring bins, then a gated memory of each bin."""
-
-    def __init__(self, c: NetConfig) -> None:
-        super().__init__()
-        self.memory = c.memory
-        self.beside = nn.Conv2d(c.width, c.width, (1, 7), padding=(0, 3), groups=c.width)
-        self.gates = nn.Linear(c.width, 2 * c.memory)
-        self.join = nn.Linear(c.width + c.memory, c.width)
-
-    def forward(self, x: Tensor, state: Tensor, frames: int) -> tuple[Tensor, Tensor]:
-        """``x`` (frames · batch, width, pitches), state (batch, memory · pitches)."""
-        beside = self.beside
-        u = x + functional.conv1d(x, beside.weight[:, :, 0], beside.bias, padding=3, groups=x.shape[1])
-        open_, new = _each(self.gates, u).reshape(frames, -1, 2 * self.memory, PITCHES).chunk(2, 2)
-        kept, state = [], state.reshape(-1, self.memory, PITCHES)
-        for o, n in zip(open_.sigmoid().unbind(), new.unbind()):  # indexing costs frames² in training
-            state = state + o * (n - state)
-            kept.append(state)
-        memory = torch.stack(kept).flatten(0, 1)
-        return x + _each(self.join, torch.cat([u, memory], 1)).relu(), state.flatten(1)
+def _rows(by: tuple[int, ...], bins: int) -> npt.NDArray[np.int64]:
+    """What :func:`_beside` takes, as indices."""
+    return np.clip(np.arange(PITCHES)[:, None] + np.array(by), 0, bins - 1)
 
 
 class PitchNet(nn.Module):
-    """The network. Tensors run time first."""
+    """The network. Tensors run time first, channels last."""
 
     def __init__(self, config: NetConfig) -> None:
         super().__init__()
         self.config = c = config
         self.enter = nn.Conv1d(len(SPECTRA), c.front, 5, padding=2)
-        self.stack = nn.Linear(len(HARMONICS) * c.front + len(WINDOWS), c.width)
+        self.stack = nn.Linear(len(HARMONICS) * c.front, c.width, bias=False)
+        self.periodic = nn.Linear(len(WINDOWS), c.width, bias=False)
         self.place = nn.Parameter(torch.zeros(PITCHES, c.width))
         self.narrow = nn.Linear(c.width, c.near)
         self.relate = nn.Linear(len(RELATIVES) * c.near, c.width)
-        self.blocks = nn.ModuleList([Block(c) for _ in range(c.blocks)])
+        self.opened = nn.Linear(c.width, c.memory)
+        self.fresh = nn.Linear(c.width, c.memory, bias=False)
+        self.now = nn.Linear(c.width, c.width)
+        self.past = nn.Linear(c.memory, c.width, bias=False)
         self.answer = nn.Linear(c.width, 1)
-        self.summary = nn.Linear(3 * c.width + 1, c.whole)
-        self.whole = nn.GRU(c.whole, c.whole)
-        self.voiced = nn.Linear(2 * c.whole, 1)
+        self.summary = nn.Linear(c.width + 1, c.whole)
+        self.whole_opened = nn.Linear(c.whole, c.whole)
+        self.whole_fresh = nn.Linear(c.whole, c.whole, bias=False)
+        self.said = nn.Linear(c.whole, 1)
+        self.heard = nn.Linear(c.whole, 1, bias=False)
 
     def initial(self, batch: int) -> States:
-        """States before any sound, all zero: of the bins in each block, of the whole."""
+        """States before any sound, all zero: of the bins, of the whole."""
         c = self.config
-        return torch.zeros(c.blocks, batch, c.memory * PITCHES), torch.zeros(1, batch, c.whole)
+        return torch.zeros(batch, PITCHES, c.memory), torch.zeros(batch, c.whole)
 
     def forward(self, x: Tensor, states: States) -> tuple[Tensor, Tensor, States]:
         """Run on.
@@ -117,38 +103,91 @@ class PitchNet(nn.Module):
         tuple of Tensor
             New states.
         """
-        bins, whole = states
-        frames = x.shape[0]
+        frames, batch = x.shape[:2]
         x = x.flatten(0, 1)
         spectra = x[:, : len(SPECTRA) * BINS].reshape(-1, len(SPECTRA), BINS)
         periodic = x[:, len(SPECTRA) * BINS :].reshape(-1, len(WINDOWS), PITCHES)
-        y = torch.cat([_shifted(self.enter(spectra).relu(), HARMONICS), periodic], 1)
-        y = (_each(self.stack, y) + self.place.T).relu()
-        y = y + _each(self.relate, _shifted(_each(self.narrow, y), RELATIVES)).relu()
-        memories = []
-        for i, block in enumerate(self.blocks):
-            y, memory = block(y, bins[i], frames)
-            memories.append(memory)
-        logits = _each(self.answer, y)
-        share = logits.softmax(-1)
-        pooled = torch.cat([(y * share).sum(-1), y.amax(-1), y.mean(-1), share.amax(-1)], -1)
-        seen = self.summary(pooled).relu().reshape(frames, -1, self.config.whole)
-        recent, whole = self.whole(seen, whole)
-        voiced = self.voiced(torch.cat([seen, recent], -1))[..., 0]
-        pitch = logits.reshape(frames, -1, PITCHES).log_softmax(-1)
-        return pitch, voiced, (torch.stack(memories), whole)
+        y = self.stack(_beside(self.enter(spectra).relu().transpose(1, 2), HARMONICS))
+        y = (y + self.periodic(periodic.transpose(1, 2)) + self.place).relu()
+        y = y + self.relate(_beside(self.narrow(y), RELATIVES)).relu()
+        memory, bins = _remembered(self.opened(y), self.fresh(y), states[0], frames)
+        y = y + (self.now(y) + self.past(memory)).relu()
+        pitch = self.answer(y)[..., 0].log_softmax(-1)
+        share = pitch.exp()
+        pooled = torch.cat([(share[:, None] @ y)[:, 0], share.amax(1)[:, None]], -1)
+        seen = self.summary(pooled).relu()
+        recent, whole = _remembered(self.whole_opened(seen), self.whole_fresh(seen), states[1], frames)
+        voiced = self.said(seen) + self.heard(recent)
+        return pitch.reshape(frames, batch, PITCHES), voiced.reshape(frames, batch), (bins, whole)
+
+
+def _remembered(opened: Tensor, fresh: Tensor, state: Tensor, frames: int) -> tuple[Tensor, Tensor]:
+    """Gated memory over frames: what it holds at each of them, and at the last."""
+    kept = []
+    shape = (frames, -1, *state.shape[1:])
+    for o, n in zip(opened.sigmoid().reshape(shape).unbind(), fresh.reshape(shape).unbind()):
+        state = state + o * (n - state)
+        kept.append(state)
+    return torch.stack(kept).flatten(0, 1), state
 
 
 class Step(nn.Module):
-    """One frame for ONNX: ``frame (batch, SIZE)`` and the states in; log-probabilities, voicing, states out."""
+    """One frame as the ONNX file takes it: ``frame (1, SIZE)`` and the states of one stream."""
 
     def __init__(self, net: PitchNet) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, frame: Tensor, bins: Tensor, whole: Tensor) -> tuple[Tensor, ...]:
-        pitch, voiced, states = self.net(frame[None], (bins, whole))
-        return (pitch[0], voiced[0].sigmoid(), *states)
+        pitch, voiced, (bins, whole) = self.net(frame[None], (bins[None], whole))
+        return pitch[0], voiced.sigmoid(), bins[0], whole
+
+
+def graph(net: PitchNet) -> bytes:
+    """The ONNX file of one step; its operators are few, because calling one costs as much as 10 000 products."""
+    c = net.config
+    w = {name: p.detach().numpy() for name, p in net.named_parameters()}
+    states = {"bins": (PITCHES, c.memory), "whole": (1, c.whole)}
+    g = Graph({"frame": (1, SIZE), **states})
+    cut = len(SPECTRA) * BINS
+
+    def linear(x: str, layer: str, plus: str | npt.NDArray[np.float32] | None = None, beta: float = 1.0) -> str:
+        bias = w.get(f"{layer}.bias") if plus is None else plus
+        return g.add("Gemm", x, w[f"{layer}.weight"].T.copy(), *([] if bias is None else [bias]), beta=beta)
+
+    def part(first: int, last: int, *shape: int) -> str:
+        ends = [g.constant([n], np.int64) for n in (first, last, 1)]
+        return g.add("Reshape", g.add("Slice", "frame", *ends), g.constant(shape, np.int64))
+
+    def beside(x: str, by: tuple[int, ...], bins: int, channels: int, axis: int = 0) -> str:
+        found = g.add("Gather", x, g.constant(_rows(by, bins), np.int64), axis=axis)
+        return g.add("Reshape", found, g.constant((PITCHES, len(by) * channels), np.int64))
+
+    def remembered(x: str, opened: str, fresh: str, state: str) -> str:
+        gate = g.add("Sigmoid", linear(x, opened))
+        step = g.add("Mul", gate, linear(x, fresh, state, beta=-1.0))
+        return g.add("Add", state, step, output=f"{state}_next")
+
+    spectra = part(0, cut, 1, len(SPECTRA), BINS)
+    periodic = part(cut, SIZE, len(WINDOWS), PITCHES)
+    front = g.add("Relu", g.add("Conv", spectra, w["enter.weight"], w["enter.bias"], pads=[2, 2]))
+    front = g.add("Transpose", front, perm=[0, 2, 1])
+    y = g.add("Gemm", periodic, w["periodic.weight"].T.copy(), w["place"], transA=1)
+    y = g.add("Relu", linear(beside(front, HARMONICS, BINS, c.front, 1), "stack", y))
+    near = beside(linear(y, "narrow"), RELATIVES, PITCHES, c.near)
+    y = g.add("Add", y, g.add("Relu", linear(near, "relate")))
+    bins = remembered(y, "opened", "fresh", "bins")
+    y = g.add("Add", y, g.add("Relu", linear(bins, "past", linear(y, "now"))))
+    logits = g.add("Gemm", w["answer.weight"], y, w["answer.bias"], transB=1)
+    pitch = g.add("LogSoftmax", logits, axis=1, output="pitch")
+    share = g.add("Exp", pitch)
+    best = g.add("ReduceMax", share, axes=[1], keepdims=1)
+    pooled = g.add("Concat", g.add("Gemm", share, y), best, axis=1)
+    seen = g.add("Relu", linear(pooled, "summary"))
+    whole = remembered(seen, "whole_opened", "whole_fresh", "whole")
+    g.add("Sigmoid", linear(whole, "heard", linear(seen, "said")), output="voiced")
+    following = {f"{name}_next": shape for name, shape in states.items()}
+    return g.model({"pitch": (1, PITCHES), "voiced": (1, 1), **following})
 
 
 def export(net: PitchNet, path: Path) -> float:
@@ -159,7 +198,14 @@ def export(net: PitchNet, path: Path) -> float:
     RuntimeError
         If the difference exceeds 1e-4.
     """
-    return export_step(Step(net.eval()), torch.rand(3, SIZE), dict(zip(STATES, net.initial(3))), ANSWERS, path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(graph(net.eval()))
+    bins, whole = net.initial(1)
+    example = {"frame": torch.rand(1, SIZE), "bins": torch.randn_like(bins[0]), "whole": torch.randn_like(whole)}
+    difference = parity(Step(net), example, path)
+    if difference > _PARITY:
+        raise RuntimeError(f"{path}: ONNX differs from torch by {difference:.2g}")
+    return difference
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ F32 = npt.NDArray[np.float32]
 
 WEIGHTS = Path(__file__).with_name("pitch.onnx")
 _REACH = 6.0  # natural units of log-probability from 1 down to 0
+_ONE = np.float32(1)
 _ODDS = 0.2  # of the voicing: in training something sounds most of the time
 
 
@@ -46,12 +47,12 @@ class Opinion:
     def process(self, frame: F32) -> None:
         """Take the features of a hop."""
         pitch, voiced = self._network.step(frame)
-        said = float(voiced)
+        said = float(voiced[0])
         self.voiced = said * _ODDS / (1 + said * (_ODDS - 1))
         likely = self.likely
-        np.multiply(pitch[self._below], self._whole, out=likely)
-        likely += pitch[self._below + 1] * self._share
-        likely += 1.0
+        np.multiply(pitch.take(self._below), self._whole, out=likely)
+        likely += pitch[1:].take(self._below) * self._share
+        likely += _ONE
         np.maximum(likely, 0.0, out=likely)
 
     def reset(self) -> None:

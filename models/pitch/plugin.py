@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from models.pitch.features import FLOOR, HOP, LAG, LONGEST, RATE, Evidence
 from models.pitch.notes import Notes
 from models.pitch.tracker import CLEAR, TRUST, PitchTracker
@@ -20,7 +18,7 @@ _STAY = 0.1  # how far the confidence may sink below the threshold once voiced
 
 
 class Pitch(Plugin):
-    """Periodicity in three windows, joined by what a network hears in spectra, and followed over time.
+    """Periodicity in four windows, joined by what a network hears in spectra, and followed over time.
 
     Without onnxruntime, or with `network` at 0, periodicity decides alone.
     """
@@ -31,7 +29,7 @@ class Pitch(Plugin):
         description="Fundamental frequency of one voice or instrument, 50 to 2000 Hz, with notes",
         maker="Sidechain",
         license="MIT",
-        version="2.0.0",
+        version="2.1.0",
         input=AudioInput(RATE, channels=1, hop=HOP, window=LONGEST),
         latency=LAG,
         parameters=(
@@ -51,6 +49,7 @@ class Pitch(Plugin):
 
     _loudest: float
     _voiced: bool
+    _turn: bool
 
     def prepare(self, context: Context) -> None:
         """Load the network; raises ``UserError`` if its weights are missing."""
@@ -66,8 +65,7 @@ class Pitch(Plugin):
         self._values[identifier] = value
 
     def process(self, block: Array, time: float) -> list[Feature]:
-        newest = block[-HOP:]
-        power = float(np.dot(newest, newest)) / HOP
+        power = self._evidence.listen(block)
         self._loudest = max(power, self._loudest * _FALL)
         pitch, strength = self._estimate(block, power > FLOOR)
         limit = self._values["threshold"] - _STAY * self._voiced
@@ -78,16 +76,18 @@ class Pitch(Plugin):
 
     def _estimate(self, block: Array, sounds: bool) -> tuple[float, float]:
         """Pitch in Hz and the confidence that it is one, whatever the voicing; zeros in silence."""
-        evidence, opinion, share = self._evidence, self._opinion, self._values["network"]
+        curves, opinion, share = self._evidence.periodicity.curves, self._opinion, self._values["network"]
         if opinion is None or not share:
-            return self._tracker.process(evidence.periodicity.curves) if evidence.listen(block) else (0.0, 0.0)
-        opinion.process(evidence.frame(block))
+            return self._tracker.process(curves)[:2] if sounds else (0.0, 0.0)
+        self._turn = not self._turn
+        if self._turn:
+            opinion.process(self._evidence.frame(block, sounds))
         if not sounds:
             return 0.0, 0.0
-        pitch, strength = self._tracker.process(evidence.periodicity.curves, opinion.likely, share)
+        pitch, strength, counted = self._tracker.process(curves, opinion.likely, share)
         # What is clearly periodic is voiced, whatever the network has learned: it doubts low pure tones.
         alone = 0.5 + 0.5 * (strength - CLEAR) / (1 - CLEAR)
-        return pitch, max(alone, strength + share * (opinion.voiced - strength))
+        return pitch, max(alone, strength + counted * (opinion.voiced - strength))
 
     def reset(self) -> None:
         self._evidence.reset()
@@ -95,7 +95,7 @@ class Pitch(Plugin):
         if self._opinion is not None:
             self._opinion.reset()
         self._notes = Notes()
-        self._loudest, self._voiced = 0.0, False
+        self._loudest, self._voiced, self._turn = 0.0, False, False
 
 
 def _opinion() -> Opinion | None:

@@ -1,10 +1,10 @@
 """Makes training scenes of the pitch network: one voice, clean or in noise, a room, or over an accompaniment.
 
-    python -m models.pitch.scenes SCENES --music RENDERED [--speech BANK] [--data TRAIN] [--scenes 2500] [--seed 1]
+    python -m models.pitch.scenes SCENES --music RENDERED [--speech BANK] [--data TRAIN] [--count 2500] [--seed 1]
 
-Writes shards ``SCENES/NNN.npz`` of features (uint8, 255 = 1), pitch (float16, bins; negative = none) and weight
-(uint8, 16 = 1). A scene depends on its number, the seed and the material alone; a run that is started again goes
-on.
+Writes shards ``SCENES/NNN.npz`` of sound (int16), its peak (float32), pitch per hop (float32, Hz; 0 = none) and
+weight (uint8, 16 = 1). A scene depends on its number, the seed and the material alone; a run that is started again
+goes on.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.pitch.backing import Music, chords, noises, unit
-from models.pitch.features import HOP, LONGEST, LOWEST, OCTAVE, RATE, SIZE, Evidence
+from models.pitch.features import HOP, RATE
 from models.pitch.voices import F32, LENGTH, Instruments, Rng, Speech, Voice, waves
 from models.training import fx
 from models.training.rng import chance, log_uniform, stream
@@ -28,10 +28,11 @@ SHARD = 50
 
 
 class Scene(NamedTuple):
-    """Features ``(FRAMES, SIZE)``, pitch in bins (negative = none), weight of the pitch and of the voicing."""
+    """Sound, its peak, and per hop the pitch in Hz (0 = none) and how much it is to count."""
 
-    features: npt.NDArray[np.uint8]
-    pitch: npt.NDArray[np.float16]
+    sound: npt.NDArray[np.int16]
+    peak: np.float32
+    pitch: F32
     weight: npt.NDArray[np.uint8]
 
 
@@ -91,31 +92,21 @@ def mixed(rng: Rng, material: Material) -> tuple[F32, F32, F32]:
     return np.asarray(x * np.float32(level), np.float32), pitch, weight
 
 
-def features(sound: F32) -> npt.NDArray[np.uint8]:
-    """Features of a recording, frame by frame as in the host."""
-    evidence, out = Evidence(), np.zeros((len(sound) // HOP, SIZE), np.uint8)
-    padded = np.concatenate([np.zeros(LONGEST - HOP, np.float32), sound])
-    for k in range(len(out)):
-        np.minimum(
-            evidence.frame(padded[k * HOP : k * HOP + LONGEST]) * 255 + 0.5, 255, out=out[k], casting="unsafe"
-        )
-    return out
-
-
 def scene(number: int, seed: int, material: Material) -> Scene:
     """The scene of that number."""
     rng = stream(seed * 100_000 + number, "pitch scene")
     sound, pitch, weight = mixed(rng, material)
-    bins = np.where(pitch > 0, OCTAVE * np.log2(np.maximum(pitch, 1) / LOWEST), -1)
-    return Scene(features(sound), bins.astype(np.float16), np.round(16 * weight).astype(np.uint8))
+    peak = np.float32(np.abs(sound).max() + 1e-9)
+    whole = np.round(sound * (32_767 / peak)).astype(np.int16)
+    return Scene(whole, peak, np.asarray(pitch, np.float32), np.round(16 * weight).astype(np.uint8))
 
 
 def shard(number: int, seed: int, material: Material, path: Path) -> None:
     """Write a shard, whole or not at all."""
     found = [scene(number * SHARD + k, seed, material) for k in range(SHARD)]
     part = path.with_suffix(".part.npz")
-    x, pitch, weight = (np.stack([s[i] for s in found]) for i in range(3))
-    np.savez(part, features=x, pitch=pitch, weight=weight)
+    sound, peak, pitch, weight = (np.stack([s[i] for s in found]) for i in range(4))
+    np.savez(part, sound=sound, peak=peak, pitch=pitch, weight=weight)
     os.replace(part, path)
 
 

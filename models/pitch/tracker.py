@@ -19,6 +19,7 @@ from models.pitch.periodicity import GRID, STEPS
 F32 = npt.NDArray[np.float32]
 
 _OCTAVE = 0.07  # advantage of each octave up: a period's multiples fit as well as the period
+_LEAN, _DOUBT = 0.3, 5.0  # of a network's share at perfect periodicity, and more of it below
 _KEPT = np.float32(0.5)  # of the past, per hop
 _STEP = np.float32(0.02)  # cost of moving by one grid step, the most that is possible per hop without a jump
 _FALL = np.float32(0.2)  # cost of a jump
@@ -28,15 +29,16 @@ _LEAST = np.float32(1e-6)
 CLEAR = 0.95
 """Periodicity that accompaniments and noise hardly ever reach: something sounds alone."""
 
-TRUST = (2.0, 1.5, 1.0)
-"""Weight of windows of 16, 32 and 64 ms when all are equally clear."""
+TRUST = (2.0, 2.0, 1.5, 1.0)
+"""Weight of windows of ½, 1, 2 and 5 hops when all are equally clear."""
 
 
 class Estimate(NamedTuple):
-    """Pitch in Hz and how periodic the sound is there, 0 to about 1."""
+    """Pitch in Hz, how periodic the sound is there, 0 to about 1, and how much the network counted."""
 
     pitch: float
     strength: float
+    share: float
 
 
 class PitchTracker:
@@ -53,12 +55,8 @@ class PitchTracker:
     def __init__(self, judged: F32, trust: Sequence[float]) -> None:
         self._judged, self._trust = judged, list(trust)
         self._bonus = (np.arange(len(GRID)) * _OCTAVE / STEPS).astype(np.float32)
-        self._best = np.zeros(len(GRID), np.float32)
-        self._reach = np.zeros(len(GRID), np.float32)
-        self._total = np.zeros(len(GRID), np.float32)
-        self._work = np.zeros(len(GRID), np.float32)
-        self._joint = np.zeros(len(GRID), np.float32)
         self._clear = np.zeros(len(judged), np.float32)
+        self._best, self._reach, self._total, self._work = np.zeros((4, len(GRID)), np.float32)
 
     def process(self, curves: F32, likely: F32 | None = None, share: float = 0.0) -> Estimate:
         """Follow the pitch for a hop.
@@ -70,7 +68,7 @@ class PitchTracker:
         likely : ndarray of float32, shape (len(GRID),), optional
             What a network makes of each pitch, 0 to 1.
         share : float
-            How much that counts, 0 to 1.
+            How much that counts where periodicity is unclear, 0 to 1.
 
         Returns
         -------
@@ -90,19 +88,19 @@ class PitchTracker:
         np.maximum(reach[1:], past[:-1], out=reach[1:])
         np.maximum(reach[:-1], past[1:], out=reach[:-1])
         reach *= _KEPT
-        strength, bonus = total, self._bonus
+        np.add(total, self._bonus, out=work)
         if likely is not None:
-            strength = np.multiply(total, 1 - share, out=self._joint)
-            strength += np.multiply(likely, share, out=work)
-            bonus = np.multiply(bonus, 1 - share, out=past)
-        reach += np.add(strength, bonus, out=work)
+            share *= min(1.0, _LEAN + _DOUBT * (1 - float(np.maximum.reduce(total))))
+            work *= np.float32(1 - share)
+            work += np.multiply(likely, np.float32(share), out=past)
+        reach += work
         self._best, self._reach = reach, past
         k = int(reach.argmax())
         low = max(0, k - 3)
         at = low + int(work[low : k + 4].argmax())
         fine = _peak(total, at)
-        pitch = _refined(strength, at) if fine is None else _refined(total, fine)
-        return Estimate(pitch, float(total[at if fine is None else fine]))
+        pitch = _refined(work, at) if fine is None else _refined(total, fine)
+        return Estimate(pitch, float(total[at if fine is None else fine]), share)
 
     def reset(self) -> None:
         """Forget the past."""

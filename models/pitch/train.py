@@ -1,8 +1,8 @@
 """Train the pitch network on scenes, up to ONNX.
 
-    python -m models.pitch.scenes SCENES --music RENDERED --speech BANK --data TRAIN --count 4000 --seed 1
+    python -m models.pitch.scenes SCENES --music RENDERED --speech BANK --data TRAIN --count 2200 --seed 1
     python -m models.pitch.scenes HELD --music RENDERED --speech BANK --data TRAIN --count 100 --seed 2
-    python -m models.pitch.train --scenes SCENES --held-out HELD --out OUT --seed 1
+    python -m models.pitch.train --scenes SCENES --held-out HELD --out OUT --seed 1 --steps 2600
 
 Resumes from ``OUT/last.pt``; ends with ``OUT/final.pt`` (averaged weights) and ``OUT/pitch.onnx``. One thread.
 """
@@ -15,14 +15,19 @@ from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from models.pitch.features import BINS, PITCHES, SIZE, SPECTRA
+from models.pitch.features import BINS, FLOOR, HOP, LONGEST, OCTAVE, PITCHES, SIZE, SPECTRA, Evidence
 from models.pitch.network import NetConfig, PitchNet, export
+from models.pitch.periodicity import LOWEST
+from models.pitch.scenes import Scene
 from models.training import loop
 from realtime.errors import UserError
+
+F32 = npt.NDArray[np.float32]
 
 _WIDTH = 0.7  # of the wanted distribution, bins
 _BLIND, _DEAF = 0.05, 0.12
@@ -30,24 +35,37 @@ _BLIND, _DEAF = 0.05, 0.12
 _SPECTRA = len(SPECTRA) * BINS
 
 
+def features(sound: F32, phase: int) -> npt.NDArray[np.uint8]:
+    """What the network sees of a recording at every second hop, from hop `phase` on, as in the host."""
+    evidence, hops = Evidence(), len(sound) // HOP
+    out = np.zeros(((hops - phase + 1) // 2, SIZE), np.uint8)
+    padded = np.concatenate([np.zeros(LONGEST - HOP, np.float32), sound])
+    for k in range(hops):
+        block = padded[k * HOP : k * HOP + LONGEST]
+        sounds = evidence.listen(block) > FLOOR
+        if k % 2 == phase:
+            np.minimum(evidence.frame(block, sounds) * 255 + 0.5, 255, out=out[k // 2], casting="unsafe")
+    return out
+
+
 class Scenes:
-    """Batches of cuts from shards of scenes."""
+    """Batches of cuts from shards of scenes; odd scenes are looked at from their second hop on."""
 
     def __init__(self, folder: Path, batch: int, seed: int, frames: int) -> None:
         paths = sorted(p for p in folder.glob("[0-9]*.npz") if ".part" not in p.name)
         if not paths:
             raise UserError(f"{folder}: no scenes; make some with models.pitch.scenes")
-        first = np.load(paths[0])["pitch"]
-        many, self.length = len(paths) * len(first), first.shape[1]
-        self.x = np.empty((many, self.length, SIZE), np.uint8)
-        self.pitch = np.empty((many, self.length), np.float32)
-        self.weight = np.empty((many, self.length), np.float32)
-        for k, path in enumerate(paths):
-            part = slice(k * len(first), (k + 1) * len(first))
+        x, pitch, weight = [], [], []
+        for path in paths:
             with np.load(path) as shard:
-                self.x[part], self.pitch[part] = shard["features"], shard["pitch"]
-                self.weight[part] = shard["weight"] / np.float32(16)
-        self.size, self.seed, self.frames = batch, seed, frames
+                scenes = zip(*(shard[name] for name in Scene._fields))
+                for k, (sound, peak, hz, counts) in enumerate(scenes):
+                    bins = np.where(hz > 0, OCTAVE * np.log2(np.maximum(hz, 1) / LOWEST), -1)
+                    x.append(features(sound * (peak / np.float32(32_767)), k % 2))
+                    pitch.append(bins[k % 2 :: 2].astype(np.float32))
+                    weight.append(counts[k % 2 :: 2] / np.float32(16))
+        self.x, self.pitch, self.weight = np.stack(x), np.stack(pitch), np.stack(weight)
+        self.length, self.size, self.seed, self.frames = self.x.shape[1], batch, seed, frames
 
     def batch(self, step: int, augment: bool = True) -> tuple[Tensor, Tensor, Tensor]:
         """Features ``(frames, batch, SIZE)``, pitch in bins (negative: none) and weight ``(frames, batch)``."""
@@ -103,14 +121,14 @@ def main() -> None:
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--steps", type=int, default=2000)
     ap.add_argument("--batch", type=int, default=16)
-    ap.add_argument("--frames", type=int, default=100)
+    ap.add_argument("--frames", type=int, default=75)
     ap.add_argument("--rate", type=float, default=4e-3)
     a = ap.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
     scenes, config = Scenes(a.scenes, a.batch, a.seed, a.frames), NetConfig()
     net = PitchNet(config)
-    hours = scenes.x.shape[0] * scenes.length / 360_000
+    hours = scenes.x.shape[0] * scenes.length / 180_000
     print(f"{loop.parameters(net)} parameters, {len(scenes.x)} scenes, {hours:.1f} h", flush=True)
 
     def step(number: int, model: nn.Module) -> dict[str, Tensor]:
@@ -119,7 +137,7 @@ def main() -> None:
         return losses(pitch, voiced, wanted, weight)
 
     about: dict[str, Any] = {"seed": a.seed, "config": asdict(config), "hours": hours}
-    check = Validator(Scenes(a.held_out, 24, a.seed, 300))
+    check = Validator(Scenes(a.held_out, 24, a.seed, 150))
     mean = loop.train(net, step, check, a.out, loop.LoopConfig(a.steps, a.rate), about)
     net.load_state_dict(mean)
     print(f"largest difference from torch {export(net, a.out / 'pitch.onnx'):.2g}")

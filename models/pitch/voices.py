@@ -63,6 +63,8 @@ def table(rng: Rng, hz: float, vowel: tuple[int, int, int] | None = None) -> F32
         amps[2:] *= rng.uniform(0, 0.1)
     elif kind < 0.42:
         amps[: int(rng.integers(1, 3))] *= rng.uniform(0.02, 0.4)
+    elif kind < 0.52:  # double reeds and soft strings: nearly an octave up
+        amps[::2] *= log_uniform(rng, 0.01, 0.4)
     amps *= 10 ** (rng.normal(0, rng.uniform(0, 6), many) / 20)
     spec = np.zeros(_TABLE // 2 + 1, np.complex128)
     spec[1 : many + 1] = amps * np.exp(2j * np.pi * rng.random(many))
@@ -155,9 +157,9 @@ def track(sound: F32) -> tuple[F32, F32, F32]:
         block = padded[k * HOP : k * HOP + LONGEST]
         power = float(np.dot(block[-320:], block[-320:])) / 320
         found[2, k] = 10 * np.log10(power + 1e-12)
+        evidence.listen(block)
         if power > 1e-7:
-            evidence.listen(block)
-            found[:2, k] = tracker.process(evidence.periodicity.curves)
+            found[:2, k] = tracker.process(evidence.periodicity.curves)[:2]
     return found[0], found[1], found[2]
 
 
