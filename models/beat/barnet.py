@@ -1,8 +1,7 @@
 """Which beat of the bar a beat is, from what sounded during it and the beats before: one step a beat.
 
 Dense layer → causal convolution over four beats → GRU (K. Cho et al., 2014) → probability of every beat of a bar
-of three and of four, and of what the beats are against the true ones. Called twice a second, it costs next to
-nothing and can look back over minutes.
+of three and of four. Called twice a second, it costs next to nothing and can look back over minutes.
 """
 
 from __future__ import annotations
@@ -18,8 +17,6 @@ from models.training.export import command, export_step
 
 METRES = (3, 4)
 CLASSES = sum(METRES)
-GRIDS = 4
-"""Right, double, half, between: see :mod:`models.beat.barset`."""
 STATES = ["near", "core"]
 
 
@@ -47,7 +44,7 @@ class BarNet(nn.Module):
         self.enter = nn.Linear(SIZE, c.front)
         self.near = nn.Linear(c.context * c.front, c.front)
         self.core = nn.GRU(c.front, c.hidden)
-        self.head = nn.Linear(c.hidden + c.front, CLASSES + GRIDS)
+        self.head = nn.Linear(c.hidden + c.front, CLASSES)
         self.dropout = nn.Dropout(c.dropout)
 
     def initial(self, batch: int) -> tuple[Tensor, Tensor]:
@@ -55,7 +52,7 @@ class BarNet(nn.Module):
         c = self.config
         return torch.zeros(c.context - 1, batch, c.front), torch.zeros(1, batch, c.hidden)
 
-    def forward(self, x: Tensor, states: tuple[Tensor, Tensor]) -> tuple[Tensor, Tensor, tuple[Tensor, Tensor]]:
+    def forward(self, x: Tensor, states: tuple[Tensor, Tensor]) -> tuple[Tensor, tuple[Tensor, Tensor]]:
         """Run on.
 
         Parameters
@@ -69,8 +66,6 @@ class BarNet(nn.Module):
         -------
         Tensor, shape (beats, batch, CLASSES)
             Logits of the beats of a bar of three, then of four.
-        Tensor, shape (beats, batch, GRIDS)
-            Logits of what the beats are: right, twice too many, every second, in the middle.
         tuple of Tensor
             New states.
         """
@@ -80,8 +75,7 @@ class BarNet(nn.Module):
         n, context = len(y), self.config.context
         y = y + self.near(torch.cat([whole[k : k + n] for k in range(context)], -1)).relu()
         z, core = self.core(y, core)
-        bar, grid = self.head(self.dropout(torch.cat([z, y], -1))).split([CLASSES, GRIDS], -1)
-        return bar, grid, (whole[-(context - 1) :], core)
+        return self.head(self.dropout(torch.cat([z, y], -1))), (whole[-(context - 1) :], core)
 
 
 class Step(nn.Module):
@@ -92,8 +86,8 @@ class Step(nn.Module):
         self.net = net
 
     def forward(self, frame: Tensor, near: Tensor, core: Tensor) -> tuple[Tensor, ...]:
-        bar, grid, states = self.net(frame[None], (near, core))
-        return (bar[0].softmax(-1), grid[0].softmax(-1), *states)
+        logits, states = self.net(frame[None], (near, core))
+        return (logits[0].softmax(-1), *states)
 
 
 def export(net: BarNet, path: Path) -> float:
@@ -105,7 +99,7 @@ def export(net: BarNet, path: Path) -> float:
         If the difference exceeds 1e-4.
     """
     states = dict(zip(STATES, net.initial(3)))
-    return export_step(Step(net.eval()), torch.rand(3, SIZE), states, ["bar", "grid"], path)
+    return export_step(Step(net.eval()), torch.rand(3, SIZE), states, ["bar"], path)
 
 
 if __name__ == "__main__":

@@ -63,7 +63,7 @@ class FilterConfig:
     low: float = 40.0
     high: float = 280.0
     spread: float = 100.0
-    restart: float = 1e-5
+    restart: float = 5e-6
     metre_change: float = 1e-3
     evidence: tuple[float, float, float] = (0.25, 0.5, 0.25)
     beat_prior: float = 0.10
@@ -219,10 +219,6 @@ class BarPointer:
         flat = self.weight.reshape(-1)
         places = places + self.head * self.size
         flat.put(places, flat.take(places, mode="wrap") * likely, mode="wrap")
-
-    def favour(self, likely: F32) -> None:
-        """Multiply the weights of whole tempi, shape ``(tempi,)``."""
-        self.weight *= likely
 
     def coast(self, tempo: float, seconds: float) -> None:
         """Turn at `tempo` without any doubt growing: every chain at that one speed, from the next use on."""

@@ -3,8 +3,7 @@
 The tracker's own filter places beats; which of them is the one it can tell only from what its network says at
 each instant. Here every beat, once it is over, is described as a whole (:mod:`models.beat.beatwise`), a small
 network says which beat of the bar it was, and a filter with one state a beat of every metre carries that on to the
-beat to come. The network also says whether these are the beats at all, or twice as many, half of them, or those in
-between.
+beat to come.
 """
 
 from __future__ import annotations
@@ -28,6 +27,8 @@ _KEPT = 256
 """Frames kept: five seconds, more than two of the slowest beats."""
 _TRUST = 0.3
 """Exponent of the network's answer: it remembers, so that neighbouring ones are far from independent."""
+_HINT = 0.3
+"""Exponent of what the tracker's own filter makes of a beat: at first it knows more, for music begins on a one."""
 _FLOOR = 0.02
 _JUMP = 0.004
 """Probability per beat that the count begins anew."""
@@ -42,12 +43,10 @@ class BarCounter:
     ----------
     belief : ndarray, shape (7,)
         Probability of each beat of a bar of three, then of four, for the last beat told of.
-    grid : ndarray of float32, shape (4,)
-        Probability that the last beats are the right ones, twice too many, every second, or those in the middle.
     """
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
-        self._network = Stepper(weights, ("bar", "grid"))
+        self._network = Stepper(weights, ("bar",))
         size = sum(METRES)
         start = np.cumsum((0, *METRES[:-1]))
         self._before = np.concatenate([s + (np.arange(m) - 1) % m for s, m in zip(start, METRES)])
@@ -60,7 +59,6 @@ class BarCounter:
         """Forget all sound."""
         self._network.reset()
         self.belief: F64 = self._even.copy()
-        self.grid: F32 = np.array([1.0, 0.0, 0.0, 0.0], np.float32)
         self._heard = self._end = 0
         self._ahead = 0.0
         self._chord = np.zeros(LONG.bands, np.float32)
@@ -76,7 +74,7 @@ class BarCounter:
         self._heard += 1
         self._ahead = end - self._heard / FPS
 
-    def beat(self, time: float, lost: bool) -> F64:
+    def beat(self, time: float, lost: bool, hint: F64 | None = None) -> F64:
         """A beat is about to fall.
 
         Parameters
@@ -85,6 +83,8 @@ class BarCounter:
             Stream seconds, at the end of the newest frame or shortly after.
         lost : bool
             Whether this is another pulse than that of the beat before.
+        hint : ndarray, shape (7,), optional
+            What is thought of this beat elsewhere.
 
         Returns
         -------
@@ -97,10 +97,13 @@ class BarCounter:
             low = max(0, int((begin - 0.2) * FPS) - first)
             row = beatwise.row(self._frames[low : self._end], first + low, begin, end, self._chord)
             self._chord = row[: LONG.bands].copy()
-            said, self.grid = self._network.step(row)
+            (said,) = self._network.step(row)
             self.belief *= (said + _FLOOR) ** _TRUST
             self.belief /= self.belief.sum()
             jump = _LOST if lost else _JUMP
             self.belief = self.belief[self._before] * (1.0 - jump) + self._even * jump
+        if hint is not None:
+            self.belief *= (hint + _FLOOR) ** _HINT
+            self.belief /= self.belief.sum()
         self._last = time
         return self.belief

@@ -25,11 +25,6 @@ F64 = npt.NDArray[np.float64]
 
 VERSIONS = 4
 """Ways in which the beats of a piece are found; the first is nearly right throughout."""
-WRONG = 3
-"""Further ways, in each of which the whole grid is wrong from somewhere on: double, half, between the beats."""
-RIGHT, DOUBLE, HALF, BETWEEN, UNKNOWN = 0, 1, 2, 3, -1
-"""What a grid of beats is, held against the true one: the right beats, twice as many, every second, or those in
-the middle."""
 _WANDER, _CONSTANT = 0.006, 0.008  # standard deviations in s: of each beat, of all
 _TROUBLE = 1 / 40  # probability per beat that something goes wrong
 _TRUE = 0.07  # s around a true beat within which it counts as found
@@ -46,18 +41,16 @@ def found(beats: F64, rng: np.random.Generator) -> F64:
 
     Returns
     -------
-    ndarray, shape (m, 4)
-        The same of what is found; beat in bar 0 where no true beat is near; what the grid is there.
+    ndarray, shape (m, 3)
+        The same of what is found; beat in bar 0 where no true beat is near.
     """
     true = beats[:, 0]
     start = 0 if rng.random() < 0.5 else int(rng.integers(0, max(1, len(true) // 2)))
     times = _rubbish(true[start] - float(rng.uniform(0.0, 2.5)), true[start], rng) if rng.random() < 0.6 else []
-    grid = [UNKNOWN] * len(times)
     k = start
     while k < len(true) - 1:
         if rng.random() >= _TROUBLE:
             times.append(true[k])
-            grid.append(RIGHT)
             k += 1
             continue
         length = int(rng.integers(1, 7))
@@ -71,39 +64,12 @@ def found(beats: F64, rng: np.random.Generator) -> F64:
             times += (0.5 * (true[k:end] + true[k + 1 : end + 1])).tolist()
         else:
             times += _rubbish(true[k], true[end], rng)
-        grid += [UNKNOWN] * (len(times) - len(grid))  # too short to be told
         k = end
-    return _placed(np.array(times, float), np.array(grid, float), beats, rng)
-
-
-def wrong(beats: F64, kind: int, rng: np.random.Generator) -> F64:
-    """The same on a wrong grid, for the whole piece or from somewhere on; as from :func:`found`."""
-    true = beats[:, 0]
-    turn = 0 if rng.random() < 0.7 else int(rng.integers(0, max(1, len(true) // 2)))
-    before, after = true[:turn], true[turn:]
-    middles = 0.5 * (after[:-1] + after[1:])
-    if kind == DOUBLE:
-        after = np.sort(np.concatenate([after, middles]))
-    elif kind == HALF:
-        after = after[int(rng.integers(2)) :: 2]
-    else:
-        after = middles
-    grid = np.concatenate([np.full(len(before), RIGHT), np.full(len(after), kind)])
-    return _placed(np.concatenate([before, after]), grid.astype(float), beats, rng)
-
-
-def _placed(at: F64, grid: F64, beats: F64, rng: np.random.Generator) -> F64:
-    """Beats where a tracker puts them, with the number of the true beat at each."""
-    at = at + rng.normal(0, _CONSTANT) + rng.normal(0, _WANDER, len(at))
-    keep = at >= 0
-    keep[1:] &= np.diff(at) > 0.12
-    at, grid = at[keep], grid[keep]
-    true = beats[:, 0]
-    after = np.clip(np.searchsorted(true, at), 1, len(true) - 1)
-    near = np.where(np.abs(at - true[after - 1]) <= np.abs(true[after] - at), after - 1, after)
-    out = np.column_stack([at, beats[near, 1:], grid])
-    out[np.abs(true[near] - at) > _TRUE, 1] = 0.0
-    return out
+    at = np.array(times, float)
+    at += rng.normal(0, _CONSTANT) + rng.normal(0, _WANDER, len(at))
+    at = at[at >= 0]
+    keep = np.concatenate([[True], np.diff(at) > 0.12]) if len(at) else np.zeros(0, bool)
+    return _numbered(at[keep], beats)
 
 
 def _rubbish(start: float, end: float, rng: np.random.Generator) -> list[float]:
@@ -114,6 +80,15 @@ def _rubbish(start: float, end: float, rng: np.random.Generator) -> list[float]:
         times.append(at)
         at += step * float(rng.uniform(0.8, 1.25))
     return times
+
+
+def _numbered(times: F64, beats: F64) -> F64:
+    true = beats[:, 0]
+    after = np.clip(np.searchsorted(true, times), 1, len(true) - 1)
+    near = np.where(np.abs(times - true[after - 1]) <= np.abs(true[after] - times), after - 1, after)
+    out = np.column_stack([times, beats[near, 1:]])
+    out[np.abs(true[near] - times) > _TRUE, 1] = 0.0
+    return out
 
 
 def rows(frames: npt.NDArray[np.floating], times: F64) -> F32:
@@ -136,8 +111,8 @@ class Counted:
     Attributes
     ----------
     rows : ndarray of float16, shape (n, beatwise.SIZE)
-    beats : ndarray, shape (n, 4)
-        Time, beat in bar (0: none near), beats per bar, what the grid is.
+    beats : ndarray, shape (n, 3)
+        Time, beat in bar (0: none near), beats per bar.
     """
 
     rows: npt.NDArray[np.float16]
@@ -160,11 +135,12 @@ def prepare(folder: Path, cache: Path, out: Path) -> None:
 def _versions(piece: Piece, frames: npt.NDArray[np.floating]) -> dict[str, Any]:
     rng = np.random.default_rng(int(piece.name))
     saved: dict[str, Any] = {}
-    straight = np.full(len(piece.beats), RIGHT, float)
-    versions = [_placed(piece.beats[:, 0], straight, piece.beats, rng)]
-    versions += [found(piece.beats, rng) for _ in range(VERSIONS - 1)]
-    versions += [wrong(piece.beats, kind, rng) for kind in (DOUBLE, HALF, BETWEEN)]
-    for k, beats in enumerate(versions):
+    for k in range(VERSIONS):
+        if k:
+            beats = found(piece.beats, rng)
+        else:
+            times = piece.beats[:, 0] + rng.normal(0, _CONSTANT) + rng.normal(0, _WANDER, len(piece.beats))
+            beats = np.column_stack([np.maximum(times, 0.0), piece.beats[:, 1:]])
         saved[f"rows{k}"] = rows(frames, beats[:, 0]).astype(np.float16)
         saved[f"beats{k}"] = beats[:-1]
     return saved
@@ -176,24 +152,23 @@ def load(out: Path, held_out: bool) -> list[list[Counted]]:
     for path in sorted(out.glob("*.npz")):
         if is_validation(path.stem) == held_out:
             with np.load(path) as saved:
-                pieces.append([Counted(saved[f"rows{k}"], saved[f"beats{k}"]) for k in range(VERSIONS + WRONG)])
+                pieces.append([Counted(saved[f"rows{k}"], saved[f"beats{k}"]) for k in range(VERSIONS)])
     return pieces
 
 
-def targets(beats: F64) -> tuple[F32, F32, npt.NDArray[np.int64]]:
-    """Probability of each class, shape ``(n, CLASSES)``, weight of each beat, and what the grid is.
+def targets(beats: F64) -> tuple[F32, F32]:
+    """Probability of each class, shape ``(n, CLASSES)``, and weight of each beat.
 
-    In a bar of two either half of a bar of four is right; other metres, unnumbered beats and those of a wrong grid
-    weigh nothing.
+    In a bar of two either half of a bar of four is right; other metres and unnumbered beats weigh nothing.
     """
     out, weight = np.zeros((len(beats), CLASSES), np.float32), np.zeros(len(beats), np.float32)
     three, four = 0, METRES[0]
-    for k, (number, per_bar, grid) in enumerate(beats[:, 1:].astype(int).tolist()):
-        if number < 1 or per_bar not in (2, 3, 4) or number > per_bar or grid in (DOUBLE, HALF, BETWEEN):
+    for k, (number, per_bar) in enumerate(beats[:, 1:3].astype(int).tolist()):
+        if number < 1 or per_bar not in (2, 3, 4) or number > per_bar:
             continue
         weight[k] = 1.0 if per_bar > 2 else 0.7
         if per_bar == 2:
             out[k, [four + number - 1, four + number + 1]] = 0.5
         else:
             out[k, (three if per_bar == 3 else four) + number - 1] = 1.0
-    return out, weight, beats[:, 3].astype(np.int64)
+    return out, weight

@@ -64,10 +64,6 @@ class DecoderConfig:
         Exponent, per step, of how the rises of the spectrum fit the pattern of a beat.
     patience : tuple of float
         `gain`, `grace` and `most` of :class:`~models.beat.inertia.Inertia`.
-    bar_weight : float
-        Exponent of what this filter says of the bar beside the count of whole beats.
-    octave_trust : float
-        Exponent, per beat, of how likely it is that there should be half or twice as many beats.
     opening : float
         How many times as likely as any other instant the first attack of all is to be a downbeat.
     """
@@ -84,10 +80,8 @@ class DecoderConfig:
     offset: float = -0.003
     tempo_weight: float = 0.02
     phase_weight: float = 0.3
-    accents: float = 0.08
+    accents: float = 0.06
     patience: tuple[float, float, float] = (4.0, 24.0, 160.0)
-    bar_weight: float = 0.5
-    octave_trust: float = 0.5
     opening: float = 30.0
 
 
@@ -377,11 +371,8 @@ class BeatDecoder:
         bar = self.bar(self.believed)
         bar = bar if due == passed else bar[self.filter.later]
         if self.bars is not None:
-            bar = bar**c.bar_weight * self.bars.beat(time, self._moved)
-            bar /= bar.sum() + 1e-30
+            bar = self.bars.beat(time, self._moved, bar)
             self._moved = False
-            if not self.coasting:
-                self._judge(self.bars.grid, r.period)
         self._count(bar)
         self._index += 1
         if self._loudest > c.quiet:  # a beat that was not heard tells nothing new about the tempo
@@ -389,16 +380,6 @@ class BeatDecoder:
             self.tempo = self._tempo(r.period)
         self._loudest = 0.0
         return PredictedBeat(time, end, self.number, self.per_bar)
-
-    def _judge(self, grid: F32, period: float) -> None:
-        """Weigh the tempi an octave away by whether these are the right beats."""
-        right, double, half, _ = (grid.astype(float) + 0.02).tolist()
-        likely = np.ones(self.filter.size, np.float32)
-        for ratio, probability in ((2.0, double), (0.5, half)):
-            odds = min(max(math.log(probability / right), -1.0), 3.0)
-            near = np.abs(np.log(self.filter.periods * (STEP / (period * ratio)))) < 0.06
-            likely[near] = math.exp(self.config.octave_trust * odds)
-        self.filter.favour(likely)
 
     def _count(self, bar: F64) -> None:
         """Number the coming beat: by counting on, unless the belief clearly says otherwise."""

@@ -18,34 +18,30 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from models.beat import barset
-from models.beat.barnet import CLASSES, GRIDS, BarConfig, BarNet
+from models.beat.barnet import CLASSES, BarConfig, BarNet
 from models.beat.beatwise import POOLED, QUARTERS, SIZE
 from models.beat.features import LONG, SHORT, Features
 from models.training import loop
 from models.training.dataset import cache_features
 
 F32 = npt.NDArray[np.float32]
-Batch = tuple[Tensor, Tensor, Tensor, Tensor]
+Batch = tuple[Tensor, Tensor, Tensor]
 CHORD = slice(0, LONG.bands)
 RISE = slice(LONG.bands, 2 * LONG.bands)
 ATTACKS = slice(2 * LONG.bands, SIZE)
 BANDS = SHORT.bands // POOLED
-NEW, SETTLED = 2, 6
-"""Beats at the start of a sequence of which nothing is asked; whose grid is not asked for."""
-GRID = 0.5
-"""Weight of the grid in the loss."""
+NEW = 2
+"""Beats at the start of a sequence of which nothing is asked."""
 
 
 def batch(
     pieces: list[list[barset.Counted]], rng: np.random.Generator, size: int, beats: int, augment: bool = True
 ) -> Batch:
-    """Rows ``(beats, size, SIZE)``, targets ``(beats, size, CLASSES)``, weights and grids ``(beats, size)``."""
+    """Rows ``(beats, size, SIZE)``, targets ``(beats, size, CLASSES)`` and weights ``(beats, size)``."""
     x = np.zeros((beats, size, SIZE), np.float32)
     y, w = np.zeros((beats, size, CLASSES), np.float32), np.zeros((beats, size), np.float32)
-    grid = np.full((beats, size), barset.UNKNOWN)
     for k in range(size):
         piece = pieces[int(rng.integers(len(pieces)))] if augment else pieces[k % len(pieces)]
         one = piece[int(rng.integers(len(piece)))] if augment else piece[1 + k // len(pieces)]
@@ -57,10 +53,9 @@ def batch(
             _vary(heard, rng)
         count = len(heard)
         x[:count, k] = heard
-        y[:count, k], w[:count, k], grid[:count, k] = barset.targets(one.beats[part])
+        y[:count, k], w[:count, k] = barset.targets(one.beats[part])
         w[:NEW, k] = 0.0
-        grid[:SETTLED, k] = barset.UNKNOWN
-    return torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(w), torch.from_numpy(grid)
+    return torch.from_numpy(x), torch.from_numpy(y), torch.from_numpy(w)
 
 
 def _vary(heard: F32, rng: np.random.Generator) -> None:
@@ -80,32 +75,24 @@ def _vary(heard: F32, rng: np.random.Generator) -> None:
     heard[:, ATTACKS] = attacks.reshape(len(heard), -1)
 
 
-def losses(answers: tuple[Tensor, Tensor], y: Tensor, w: Tensor, grid: Tensor) -> dict[str, Tensor]:
-    """Cross entropies."""
-    logits, told = answers
-    known = functional.cross_entropy(told.flatten(0, 1), grid.flatten(), ignore_index=barset.UNKNOWN)
-    return {"bar": -((y * logits.log_softmax(-1)).sum(-1) * w).sum() / (w.sum() + 1), "grid": GRID * known}
+def losses(logits: Tensor, y: Tensor, w: Tensor) -> dict[str, Tensor]:
+    """Cross entropy."""
+    return {"bar": -((y * logits.log_softmax(-1)).sum(-1) * w).sum() / (w.sum() + 1)}
 
 
 class Validator:
-    """Losses, and shares of right answers, on the held-out pieces as they might be found live."""
+    """Loss, and share of right answers, on the held-out pieces as they might be found live."""
 
     def __init__(self, pieces: list[list[barset.Counted]], beats: int) -> None:
         rng = np.random.default_rng(0)
-        many = barset.VERSIONS + barset.WRONG - 1
-        self.fixed = batch(pieces, rng, len(pieces) * many, beats, augment=False)
+        self.fixed = batch(pieces, rng, len(pieces) * (barset.VERSIONS - 1), beats, augment=False)
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         net = cast(BarNet, model)
-        x, y, w, grid = self.fixed
-        logits, told, _ = net(x, net.initial(x.shape[1]))
-        found = {k: v.item() for k, v in losses((logits, told), y, w, grid).items()}
+        x, y, w = self.fixed
+        logits, _ = net(x, net.initial(x.shape[1]))
         right = (y.gather(-1, logits.argmax(-1, keepdim=True))[..., 0] > 0) * w
-        found["right"] = (right.sum() / w.sum()).item()
-        for kind in range(GRIDS):
-            of = grid == kind
-            found[f"grid{kind}"] = (told.argmax(-1)[of] == kind).float().mean().item()
-        return found
+        return {"bar": losses(logits, y, w)["bar"].item(), "right": (right.sum() / w.sum()).item()}
 
 
 def main() -> None:
@@ -136,9 +123,8 @@ def main() -> None:
     print(f"{loop.parameters(net)} parameters, {len(pieces)} pieces, {len(held_out)} held out", flush=True)
 
     def step(number: int, model: nn.Module) -> dict[str, Tensor]:
-        x, y, w, grid = batch(pieces, np.random.default_rng((a.seed, number)), a.batch, a.beats)
-        logits, told, _ = model(x, net.initial(x.shape[1]))
-        return losses((logits, told), y, w, grid)
+        x, y, w = batch(pieces, np.random.default_rng((a.seed, number)), a.batch, a.beats)
+        return losses(model(x, net.initial(x.shape[1]))[0], y, w)
 
     about: dict[str, Any] = {"seed": a.seed, "config": asdict(config)}
     settings = loop.LoopConfig(a.steps, a.rate, weight_decay=1e-2, validate_every=100)

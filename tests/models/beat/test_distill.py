@@ -1,0 +1,79 @@
+"""An ensemble taught to one network."""
+
+from __future__ import annotations
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+
+from models.beat.distill import Teachers, losses, recovered
+from models.beat.export import export
+from models.beat.features import SIZE
+from models.beat.network import BeatNet, NetConfig
+from models.beat.targets import build, frame_times
+from models.dsp.stepper import Stepper
+from realtime.errors import UserError
+from tests.fixtures.beats import grid
+
+
+@pytest.fixture(scope="module")
+def ensemble(tmp_path_factory):
+    """Two random networks with scaled input and lively norms, exported."""
+    torch.manual_seed(4)
+    nets = [BeatNet(NetConfig("ssm", 16, 12, 2)).eval() for _ in range(2)]
+    for net in nets:
+        for name, weight in net.named_parameters():
+            if "norms" in name:
+                torch.nn.init.uniform_(weight, 0.5, 1.5)
+        net.mean.uniform_(0, 1)
+        net.scale.uniform_(0.5, 2)
+    path = tmp_path_factory.mktemp("net") / "beat.onnx"
+    export(nets, path)
+    return nets, path
+
+
+def test_networks_come_back_out_of_the_file(ensemble):
+    nets, path = ensemble
+    x = torch.rand(30, 2, SIZE)
+    for net, back in zip(nets, recovered(path)):
+        with torch.no_grad():
+            one, other = net(x, net.initial(2))[0], back.eval()(x, back.initial(2))[0]
+        assert all(torch.allclose(a, b, atol=1e-4) for a, b in zip(one, other))
+
+
+def test_teachers_answer_as_the_file_does_live(ensemble):
+    _, path = ensemble
+    x = torch.rand(20, 1, SIZE)
+    taught = Teachers(path)(x)
+    live = Stepper(path, ("pulse", "tempo", "phase", "metre"))
+    for k in range(len(x)):
+        pulse, tempo, phase, _ = live.step(x[k, 0].numpy())
+        assert pulse[0] == pytest.approx(taught.beat[k, 0].sigmoid().item(), abs=1e-4)
+        assert np.allclose(tempo, taught.tempo[k, 0].softmax(-1).numpy(), atol=1e-4)
+        assert np.allclose(phase, taught.phase[k, 0].softmax(-1).numpy(), atol=1e-4)
+
+
+def test_nothing_is_learnt_from_a_teacher_that_says_the_same(ensemble):
+    nets, path = ensemble
+    teachers = Teachers(path)
+    times = frame_times(120)
+    one = build(times, grid(120, 3), np.array([[0.0, 3.0]]))
+    targets = one._replace(**{f: np.stack([getattr(one, f)] * 2, 1) for f in one._fields})
+    x = torch.rand(120, 2, SIZE)
+    taught = teachers(x)
+    own = type(taught)(*(h.clone().requires_grad_() for h in taught))
+    total = torch.stack(list(losses(own, taught, targets).values())).sum()
+    for gradient in torch.autograd.grad(total, own):
+        assert gradient.abs().max() < 1e-6
+    other = nets[0](x, nets[0].initial(2))[0]
+    assert torch.stack(list(losses(other, taught, targets).values())).sum() > total
+
+
+def test_another_file_is_refused(tmp_path):
+    info = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [info], [info])
+    onnx.save(helper.make_model(graph), tmp_path / "other.onnx")
+    with pytest.raises(UserError, match=r"other\.onnx"):
+        recovered(tmp_path / "other.onnx")
