@@ -92,7 +92,7 @@ class BarPointer:
         Beat period of each chain in positions.
     weight : ndarray of float32, shape (rows, tempi)
         Of every state, all beats of the bar together; row ``(head + n) % rows`` passes on after `n` more steps.
-    share : ndarray of float32, shape (rows, tempi, beats)
+    share : ndarray of float32, shape (rows, beats, tempi)
         Within each state, of the beat that it is coming to; each sums to 1.
     head : int
         Row that passes on next.
@@ -122,23 +122,25 @@ class BarPointer:
         before, at, after = c.evidence
         # what the two steps of a frame say about each row
         self._exponents = np.array([[after, 0.0], [at, after], [before, at], [0.0, before], [0.0, 0.0]])
-        self._ones = np.ones(self.beats, np.float32)
         self._all = np.ones(self.ring, np.float32)
-        self._landing = (left + self.periods) % self.ring * self.size + np.arange(self.size)
+        lands = (left + self.periods) % self.ring
+        self._landing = lands * self.size + np.arange(self.size)
+        beat = np.arange(self.beats)[None, :, None]
+        self._shares = (lands[:, None, :] * self.beats + beat) * self.size + np.arange(self.size)
         self._ahead = np.arange(2 * self.ring) % self.ring
         self.window(c.low, c.high)
         self.reset()
 
     def _next_beat(self, c: FilterConfig) -> F32:
-        """``(beats, beats)``: from the beat that is passed to the one that comes."""
+        """``(beats, beats)``: to each beat from the one that is passed."""
         out = np.zeros((self.beats, self.beats), np.float32)
         for r in self.rows:
             for k in range(r.start, r.stop - 1):
-                out[k, k + 1] = 1.0
+                out[k + 1, k] = 1.0
             others = [q.start for q in self.rows if q is not r]
-            out[r.stop - 1, r.start] = 1.0 - (c.metre_change if others else 0.0)
+            out[r.start, r.stop - 1] = 1.0 - (c.metre_change if others else 0.0)
             for o in others:
-                out[r.stop - 1, o] = c.metre_change / len(others)
+                out[o, r.stop - 1] = c.metre_change / len(others)
         return out
 
     def window(self, low: float, high: float) -> None:
@@ -155,15 +157,15 @@ class BarPointer:
         self._metre = np.concatenate([np.full(m, 1.0 / (m * len(c.metres))) for m in c.metres]).astype(np.float32)
         change = self._free * inside[None, :]
         change[:, inside] += 1e-12
-        self._change = np.ascontiguousarray((change / change.sum(1, keepdims=True)).T.astype(np.float32))
+        self._change = (change / change.sum(1, keepdims=True)).astype(np.float32)
         # a cut lets everything start anew; whatever passes on makes room for that
-        self._anew = np.float32(c.restart) * self._prior[:, None] * self._metre
+        self._anew = np.float32(c.restart) * self._metre[:, None] * self._prior
 
     def reset(self) -> None:
         """Know nothing."""
         self.head = 0
         self.weight = (self._inside * (self._prior / self.periods)).astype(np.float32)
-        self.share = np.tile(self._metre, (self.ring, self.size, 1))  # sums stay 1 where there is any weight
+        self.share = np.tile(self._metre[:, None], (self.ring, 1, self.size))  # sums stay 1 where there is any weight
         self.total = 1.0
         self._odd = np.zeros(self.size)
         self._frozen = 0.0
@@ -188,23 +190,22 @@ class BarPointer:
             self._multiply(self._ahead[self.head + 1 : self.head + 1 + NEAR], ratios)
         passing = self._ahead[self.head : self.head + STEPS]
         joint = self.share[passing]
-        joint *= self.weight[passing][:, :, None]
-        new = np.matmul(self._change, np.matmul(joint, self._succession))
+        joint *= self.weight[passing][:, None, :]
+        new = np.matmul(np.matmul(self._succession, joint), self._change)
         new += self._anew * np.float32(self.total)
-        mass = np.matmul(new, self._ones)
-        new /= (mass + _LEAST)[:, :, None]
+        mass = np.add.reduce(new, axis=1)
+        new /= (mass + _LEAST)[:, None, :]
         self.weight[passing] = 0.0
-        landing = self._landing[passing]
-        self.weight.reshape(-1)[landing] = mass
-        self.share.reshape(-1, self.beats)[landing] = new
+        self.weight.put(self._landing[passing], mass)
+        self.share.put(self._shares[passing], new)
         self.head = int(self._ahead[self.head + STEPS])
 
     def _multiply(self, rows: I64, ratios: F32) -> None:
         joint = self.share[rows]
-        joint *= ratios[:, None, :]
-        mass = np.matmul(joint, self._ones)
+        joint *= ratios[:, :, None]
+        mass = np.add.reduce(joint, axis=1)
         self.weight[rows] *= mass
-        joint /= (mass + _LEAST)[:, :, None]
+        joint /= (mass + _LEAST)[:, None, :]
         self.share[rows] = joint
 
     def accent(self, places: I64, likely: F32) -> None:
@@ -233,12 +234,12 @@ class BarPointer:
         passed = came // self.periods
         source = np.where(self._inside, came % self.periods + self.head, 0) % self.ring
         chain = np.arange(self.size)
-        weight, share = self.weight[source, chain], self.share[source, chain]
+        weight, share = self.weight[source, chain], self.share.transpose(0, 2, 1)[source, chain]
         weight[~self._inside] = 0.0
         for beat in range(1, int(passed[self._inside].max()) + 1):
             on = passed >= beat
-            share[on] = share[on] @ self._succession
-        self.weight, self.share, self.head = weight, share, 0
+            share[on] = share[on] @ self._succession.T
+        self.weight, self.share, self.head = weight, np.ascontiguousarray(share.transpose(0, 2, 1)), 0
 
     def evidence(self, steps: tuple[tuple[float, float, float], ...], bar: F64 | float = 1.0) -> F32:
         """What the network says about the two instants of a frame, for :meth:`advance`.
@@ -286,7 +287,7 @@ class BarPointer:
     def marginal(self) -> F32:
         """Weight of each tempo, shape ``(tempi,)``."""
         found: F32 = self._all @ self.weight
-        self.total = float(found.sum())
+        self.total = float(np.add.reduce(found))
         return found
 
     def around(self, low: int, high: int) -> tuple[F32, F32, I64]:

@@ -346,7 +346,7 @@ class BeatDecoder:
         mass, phase, rows = f.around(low, high)
         away = (phase - r.phase + 0.5) % 1.0 - 0.5
         weight = np.where(np.abs(away) < self.config.reach, mass, 0.0)
-        share = f.share[rows, low:high]
+        share = f.share[rows, :, low:high].transpose(0, 2, 1)
         # a state tells of the beat it is coming to, or, when that is just over, of the beat it counts from
         counted = np.where(np.arange(len(rows)) <= CENTRE, 0, -1)[:, None] - np.floor(r.phase + away).astype(int)
         bar = np.zeros(f.beats)

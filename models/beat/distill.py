@@ -33,6 +33,7 @@ def recovered(path: Path) -> list[BeatNet]:
         If the file holds something else.
     """
     found = {i.name: np.array(numpy_helper.to_array(i)) for i in onnx.load(str(path)).graph.initializer}
+    found = {k: v[None] if k.endswith("_weight") and v.ndim == 2 else v for k, v in found.items()}
     try:
         nets, _, front = found["enter_weight"].shape
         hidden = found["core_weight"].shape[2]

@@ -78,7 +78,8 @@ class FrameNet(nn.Module):
         return weight, bias
 
     def _keep(self, name: str, weight: Tensor, bias: Tensor) -> None:
-        self.register_buffer(f"{name}_weight", weight)
+        # a single network needs no stack of matrices, whose product is slower
+        self.register_buffer(f"{name}_weight", weight[0].contiguous() if self.nets == 1 else weight)
         self.register_buffer(f"{name}_bias", bias)
 
     def _through(self, name: str, x: Tensor) -> Tensor:

@@ -150,7 +150,7 @@ def _most_likely(decoder: BeatDecoder) -> tuple[float, float, float]:
     """Phase, period in s and beat in bar of the most likely state of all."""
     f = decoder.filter
     weight, phase, rows = f.around(0, f.size)
-    joint = weight[:, :, None] * f.share[rows]
+    joint = weight[:, :, None] * f.share[rows].transpose(0, 2, 1)
     left, chain, coming = np.unravel_index(int(np.argmax(joint)), joint.shape)
     beat = _beat_in_bar(decoder, int(coming))
     if left > CENTRE:  # the state tells of the beat it is coming to
@@ -164,7 +164,7 @@ def _whole_mean(decoder: BeatDecoder) -> tuple[float, float, float]:
     weight, phase, rows = f.around(0, f.size)
     mass = weight / weight.sum()
     mean = float(np.angle(np.sum(mass * np.exp(2j * np.pi * phase))) / (2 * np.pi)) % 1.0
-    coming = _beat_in_bar(decoder, int(np.argmax(np.tensordot(mass, f.share[rows], 2))))
+    coming = _beat_in_bar(decoder, int(np.argmax(np.einsum("rt,rbt->b", mass, f.share[rows]))))
     return mean, float(mass.sum(axis=0) @ f.periods) * STEP, (coming - 2) % _metre(decoder) + 1
 
 

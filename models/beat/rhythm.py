@@ -146,8 +146,8 @@ class Rhythm:
         self._total = base + near * strikes
         self._trust = trust
         shares = self._rows()
-        self._kick = self._told(mean["kick"], shares, base)
-        self._snare = self._told(mean["snare"], shares, base)
+        told = [self._told(mean[name], shares, base) for name in ("snare", "kick")]
+        self._beat = np.concatenate([c for c, _ in told]), np.concatenate([i for _, i in told], axis=1)
         strong: list[float] = []
         for r in pointer.rows:
             n = r.stop - r.start
@@ -215,8 +215,8 @@ class Rhythm:
         ndarray of float32, shape (NEAR, beats)
         """
         flat = rise.reshape(-1).astype(np.float32)
-        told = (self._kick, self._snare)
-        kick, snare = (np.exp(constant + flat @ inverse)[:, None] for constant, inverse in told)
+        constant, inverse = self._beat
+        snare, kick = np.exp(constant + flat @ inverse).reshape(2, NEAR, 1)
         found: F32 = snare + (kick - snare) * self._strong
         return found
 

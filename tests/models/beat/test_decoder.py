@@ -104,7 +104,7 @@ def test_random_answers_neither_break_nor_unbalance_the_filter(seed):
     decoder.filter.renew()
     assert decoder.filter.weight.sum() == pytest.approx(1.0, abs=1e-3)
     held = decoder.filter.weight > 1e-6
-    assert decoder.filter.share.sum(-1)[held] == pytest.approx(1.0, abs=1e-3)
+    assert decoder.filter.share.sum(1)[held] == pytest.approx(1.0, abs=1e-3)
     assert 0.0 <= decoder.confidence <= 1.0 + 1e-3
 
 
@@ -162,4 +162,4 @@ def test_coasting_keeps_the_belief_and_turns_at_the_given_tempo():
     assert np.allclose(np.sort(after, axis=None), spread[spread.size - after.size :], atol=1e-9)
     for chain, period in enumerate(pointer.periods):  # one second at 120 BPM is two beats: everything is back
         assert np.allclose(after[:period, chain], before[:period, chain], atol=1e-9)
-    assert np.allclose(pointer.share[rows].sum(-1)[after > 0], 1.0, atol=1e-4)
+    assert np.allclose(pointer.share[rows].sum(1)[after > 0], 1.0, atol=1e-4)
