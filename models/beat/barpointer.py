@@ -165,7 +165,7 @@ class BarPointer:
         """Know nothing."""
         self.head = 0
         self.weight = (self._inside * (self._prior / self.periods)).astype(np.float32)
-        self.share = np.tile(self._metre[:, None], (self.ring, 1, self.size))  # sums stay 1 where there is any weight
+        self.share = np.tile(self._metre[:, None], (self.ring, 1, self.size))
         self.total = 1.0
         self._odd = np.zeros(self.size)
         self._frozen = 0.0

@@ -8,6 +8,8 @@ recurrent neural networks", ISMIR 2016). The same function serves training and t
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
 
@@ -50,19 +52,20 @@ def row(frames: F32, first: int, start: float, end: float, last: F32) -> F32:
         np.mean(frames[low:high, SHORT.bands :], axis=0, out=out[: LONG.bands])
     chord = out[: LONG.bands]
     np.maximum(chord - last, 0.0, out=out[LONG.bands : 2 * LONG.bands])
-    attacks = out[2 * LONG.bands :].reshape(QUARTERS, -1)
+    short = frames[:, : SHORT.bands]
+    rises = np.maximum(short[1:] - short[:-1], 0.0)
+    strongest = np.zeros((QUARTERS, SHORT.bands), np.float32)
     for quarter in range(QUARTERS):
         at = start + quarter * (end - start) / QUARTERS
         low, high = _span(frames, first, at - BEFORE, at + AFTER)
         if high - low > 1:
-            short = frames[low:high, : SHORT.bands]
-            rise = np.maximum(short[1:] - short[:-1], 0.0).max(axis=0)
-            np.mean(rise.reshape(-1, POOLED), axis=1, out=attacks[quarter])
+            np.maximum.reduce(rises[low : high - 1], axis=0, out=strongest[quarter])
+    np.mean(strongest.reshape(-1, POOLED), axis=1, out=out[2 * LONG.bands :])
     return out
 
 
 def _span(frames: F32, first: int, start: float, end: float) -> tuple[int, int]:
     """Frames that end between two instants."""
-    low = int(np.ceil(start * FPS - 1e-6)) - 1 - first
-    high = int(np.floor(end * FPS + 1e-6)) - first
+    low = math.ceil(start * FPS - 1e-6) - 1 - first
+    high = math.floor(end * FPS + 1e-6) - first
     return max(low, 0), min(max(high, 0), len(frames))

@@ -346,12 +346,15 @@ class BeatDecoder:
         mass, phase, rows = f.around(low, high)
         away = (phase - r.phase + 0.5) % 1.0 - 0.5
         weight = np.where(np.abs(away) < self.config.reach, mass, 0.0)
-        share = f.share[rows, :, low:high].transpose(0, 2, 1)
+        share = f.share[rows, :, low:high]
         # a state tells of the beat it is coming to, or, when that is just over, of the beat it counts from
-        counted = np.where(np.arange(len(rows)) <= CENTRE, 0, -1)[:, None] - np.floor(r.phase + away).astype(int)
+        counted = -np.floor(r.phase + away)
+        counted[CENTRE + 1 :] -= 1.0
+        share *= weight[:, None, :]
         bar = np.zeros(f.beats)
-        for shift in np.unique(counted[weight > 0.0]).tolist():
-            part = np.tensordot(np.where(counted == shift, weight, 0.0), share, 2)
+        heard = counted[weight > 0.0]
+        for shift in range(int(heard.min(initial=0.0)), int(heard.max(initial=-1.0)) + 1):
+            part = np.add.reduce(share * (counted == shift)[:, None, :], axis=(0, 2))
             for _ in range(abs(shift)):
                 part = part[f.later if shift > 0 else f.earlier]
             bar += part
