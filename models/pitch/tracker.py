@@ -19,7 +19,7 @@ from models.pitch.periodicity import GRID, STEPS
 F32 = npt.NDArray[np.float32]
 
 _OCTAVE = 0.07  # advantage of each octave up: a period's multiples fit as well as the period
-_LEAN, _DOUBT = 0.3, 5.0  # of a network's share at perfect periodicity, and more of it below
+_LEAN, _DOUBT = 0.2, 5.0  # of a network's share at perfect periodicity, and more of it below
 _KEPT = np.float32(0.5)  # of the past, per hop
 _STEP = np.float32(0.02)  # cost of moving by one grid step, the most that is possible per hop without a jump
 _FALL = np.float32(0.2)  # cost of a jump

@@ -2,7 +2,7 @@
 
     python -m models.pitch.scenes SCENES --music RENDERED --speech BANK --data TRAIN --count 2200 --seed 1
     python -m models.pitch.scenes HELD --music RENDERED --speech BANK --data TRAIN --count 100 --seed 2
-    python -m models.pitch.train --scenes SCENES --held-out HELD --out OUT --seed 1 --steps 2600
+    python -m models.pitch.train --scenes SCENES --held-out HELD --out OUT --seed 1 --steps 1950
 
 Resumes from ``OUT/last.pt``; ends with ``OUT/final.pt`` (averaged weights) and ``OUT/pitch.onnx``. One thread.
 """
