@@ -192,6 +192,44 @@ def test_a_failing_plugin_leaves_the_others_alone() -> None:
     assert "bad" in (errors[0].label or "")
 
 
+class Moody(Plugin):
+    """Counts its hops; fails once, at the seventh after each reset until the second."""
+
+    descriptor = Descriptor(
+        "moody", "Moody", "", "tests", "MIT", "1",
+        AudioInput(24_000, 1, 240), (Output("count", "value"), Output("tenth", "event")),
+    )  # fmt: skip
+
+    def prepare(self, context: Context) -> None:
+        self.resets = -1
+        self.reset()
+
+    def process(self, block: np.ndarray, time: float) -> Iterable[Feature]:
+        self.count += 1
+        if self.count == 7 and self.resets < 2:
+            raise ValueError("not today")
+        yield Feature("count", time, float(self.count))
+        if self.count % 10 == 0:
+            yield Feature("tenth", time, float(self.count))
+
+    def reset(self) -> None:
+        self.count = 0
+        self.resets += 1
+
+
+@given(sizes=st.lists(st.integers(1, 9000), min_size=1, max_size=4))
+@settings(max_examples=12, deadline=None)
+def test_failures_and_their_pauses_do_not_depend_on_block_sizes(sizes: list[int]) -> None:
+    sound = bursts(2.5, 48_000)
+    a, _ = run(ArraySource(sound, 48_000, [240]), Moody, Loudness, Metronome)
+    b, _ = run(ArraySource(sound, 48_000, sizes), Moody, Loudness, Metronome)
+    assert a.events == b.events
+    assert a.values == b.values
+    failures = [e.time for e in a.events if e.name == "host.plugin_error"]
+    assert len(failures) == 2
+    assert [e for e in a.events if e.name == "moody.tenth" and e.time > failures[-1]]
+
+
 def test_blocks_done_too_late_are_counted_apart_from_slow_ones() -> None:
     class Live(ArraySource):
         def __init__(self, ages: list[float]) -> None:
