@@ -63,7 +63,7 @@ class FilterConfig:
     low: float = 40.0
     high: float = 280.0
     spread: float = 100.0
-    restart: float = 5e-6
+    restart: float = 1e-5
     metre_change: float = 1e-3
     evidence: tuple[float, float, float] = (0.25, 0.5, 0.25)
     beat_prior: float = 0.10

@@ -95,7 +95,7 @@ def _bar_bins(metres: tuple[int, ...]) -> F64:
     return np.array(out).T
 
 
-CALIBRATION = (-0.49, 0.167, 0.691)
+CALIBRATION = (0.03, 0.165, 0.45)
 """Constant, weight of the belief's log odds, weight of the logarithm of the beats that the pulse has lasted;
 fitted by ``python -m models.beat.calibrate``."""
 
