@@ -112,7 +112,8 @@ def measure(names: list[str]) -> None:
     for row in systems():
         for plugin in row.get("plugins", []):
             wanted[plugin] = wanted.get(plugin) or row.get("measure", {})
-    found: dict[str, Any] = {p: f for p, f in figures()["plugins"].items() if p in wanted}
+    known = figures()
+    found: dict[str, Any] = {p: f for p, f in known["plugins"].items() if p in wanted}
     for plugin in names or wanted:
         print(plugin, end=" ", flush=True)
         said = cost_of(plugin, wanted[plugin])
@@ -120,7 +121,9 @@ def measure(names: list[str]) -> None:
         found.pop(plugin, None)
         if "not" not in said:
             found[plugin] = {k: v if isinstance(v, str) else round(v, 5) for k, v in said.items()}
-        where = f"{machine_line()} (load average {machine()['busy']})"
+            if names:  # the others keep their machine's name at the head of the page
+                found[plugin]["on"] = machine_line().split(",")[0]
+        where = known["machine"] if names else f"{machine_line()} (load average {machine()['busy']})"
         write_json(FIGURES, {"machine": where, "plugins": dict(sorted(found.items()))})
 
 
@@ -130,6 +133,7 @@ def _cost(plugin: Descriptor, measured: dict[str, Any]) -> str:
         return "on demand" if plugin.kind == "job" else "not measured"
     call, share = (f"{v:.0f}" if v >= 100 else f"{v:.2g}" for v in (found["call_ms"], 100 * found["share"]))
     told = f"{call} ms, {share} %"
+    told += f" on {found['on']}" if "on" in found else ""
     return f"{told} ({found['random']}, random weights)" if "random" in found else told
 
 

@@ -133,6 +133,7 @@ class Periodicity:
         """Forget all sound."""
         for array in (self.curves, self._soft, self._rows, self._held):
             array[:] = 0.0
+        self._at = 0  # the order in which rows are summed decides the last bit
 
 
 def _lowpass(rate: int) -> F32:
