@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat.bench import Recordings, load_sound
-from models.beat.decoder import CALIBRATION
+from models.beat.confidence import CALIBRATION
 from models.beat.features import HOP, SAMPLE_RATE, WINDOW
 from models.beat.tracker import Tracker
 from realtime.errors import UserError

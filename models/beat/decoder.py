@@ -18,6 +18,7 @@ import numpy.typing as npt
 
 from models.beat.barpointer import CENTRE, F32, F64, STEP, BarPointer, FilterConfig
 from models.beat.bars import METRES, BarCounter
+from models.beat.confidence import confidence
 from models.beat.features import FPS, LABEL_DELAY
 from models.beat.inertia import Inertia
 from models.beat.reading import PredictedBeat, Reading
@@ -93,26 +94,6 @@ def _bar_bins(metres: tuple[int, ...]) -> F64:
             distance = np.abs((np.arange(PHASE_BINS) - k * PHASE_BINS / metre + 8) % PHASE_BINS - 8)
             out.append(np.clip(2.0 - distance, 0.0, 1.0) * 4.0)
     return np.array(out).T
-
-
-CALIBRATION = (0.03, 0.165, 0.45)
-"""Constant, weight of the belief's log odds, weight of the logarithm of the beats that the pulse has lasted;
-fitted by ``python -m models.beat.calibrate``."""
-
-
-def confidence(share: float, beats: int) -> float:
-    """Probability that a beat now falls on a true one.
-
-    Parameters
-    ----------
-    share : float
-        The belief's part in the pulse that is followed; by itself far too sure.
-    beats : int
-        For how many beats that pulse has been followed.
-    """
-    x = min(max(share, 1e-5), 1.0 - 1e-5)
-    constant, odds, lasted = CALIBRATION
-    return 1.0 / (1.0 + math.exp(-constant - odds * math.log(x / (1.0 - x)) - lasted * math.log1p(beats)))
 
 
 class BeatDecoder:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from models.beat.calibrate import fit, probability, reliability
-from models.beat.decoder import confidence
+from models.beat.confidence import confidence
 
 
 def test_the_fit_finds_the_constants_that_made_the_data_and_is_calibrated():
