@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import soundfile
 
+from realtime import preset
 from realtime.audio.demo import FOLDER
 from realtime.cli.main import COMMANDS, build_parser, main
 
@@ -37,8 +38,9 @@ def test_links_lead_somewhere() -> None:
 
 
 def test_presets_and_options_are_those_that_exist() -> None:
-    for name in re.findall(r"--preset (\w+)", README):
-        assert (ROOT / "presets" / f"{name}.toml").exists(), name
+    for name in re.findall(r"--preset ([\w./]+)", README):
+        path = ROOT / name if name.endswith(".toml") else ROOT / "presets" / f"{name}.toml"
+        preset.load(str(path))
 
 
 def test_plugins_of_ones_own_run_as_told(
