@@ -140,7 +140,6 @@ class BeatDecoder:
         self._pulse = (0.0, 0.0)
         self._activity = 0.0
         self._chain = -1
-        self._mode = 0.0
         self._last = -np.inf
         self.followed = 0
         self._frame = 0

@@ -27,7 +27,6 @@ Bool = npt.NDArray[np.bool_]
 SPEC = LogMelSpec(SAMPLE_RATE, round(STEP * SAMPLE_RATE), 512, 60, 30.0, 11_000.0, 1000.0)
 EACH = 2
 """Spectra per frame of the network: one for each step of the filter."""
-SPAN = SPEC.window + (EACH - 1) * SPEC.hop
 
 PATTERN = {
     # expected rise in the low, middle and high band, against each other
