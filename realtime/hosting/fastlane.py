@@ -311,7 +311,7 @@ class FastLane:
         begin = self._base / ENGINE_RATE
         together: dict[InputSpec | Slot, list[Slot]] = {}
         for slot in self.slots:
-            if type(slot) is Slot and slot.feed is not None:
+            if slot.alone and slot.feed is not None:
                 spec = slot.descriptor.input
                 together.setdefault(slot if isinstance(spec, AudioInput) else spec, []).append(slot)
                 self._made[slot] = {}

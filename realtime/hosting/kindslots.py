@@ -71,6 +71,8 @@ def make_slot(
 class _KindSlot(Slot):
     """What the slots here share."""
 
+    alone = False
+
     def prepare(self) -> None:
         """Make and prepare the instance. Raises ``UserError``."""
         super().prepare()

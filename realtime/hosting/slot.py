@@ -78,9 +78,13 @@ class Slot:
 
     Attributes
     ----------
+    alone : bool
+        Whether it listens to nothing but sound, so that it may run ahead of the others.
     names : dict of str to str
         Name on the bus of each output whose newest value wins; the others are events and observations.
     """
+
+    alone = True
 
     def __init__(
         self, factory: PluginFactory, parameters: dict[str, float], texts: Mapping[str, str] | None = None

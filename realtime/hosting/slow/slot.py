@@ -63,6 +63,8 @@ class SlowSlot(Slot):
         Whether the factory itself is handed to the worker (embedding), not its name.
     """
 
+    alone = False
+
     def __init__(
         self,
         factory: PluginFactory,
