@@ -12,10 +12,10 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from models.beat.bars import METRES
 from models.beat.beatwise import SIZE
 from models.training.export import command, export_step
 
-METRES = (3, 4)
 CLASSES = sum(METRES)
 STATES = ["near", "core"]
 

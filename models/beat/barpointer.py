@@ -83,6 +83,17 @@ def intervals(low: float, high: float, ratio: float = 0.012) -> I64:
         out.append(following)
 
 
+def one_later(metres: tuple[int, ...]) -> I64:
+    """``bar[one_later(metres)]`` is `bar`, one value a beat of every metre, as seen one beat later."""
+    ends = np.cumsum(metres)
+    return np.concatenate([np.roll(np.arange(e - m, e), 1) for e, m in zip(ends, metres)])
+
+
+def evenly(metres: tuple[int, ...]) -> F64:
+    """Probability of each beat of every metre when nothing is known; shape ``(sum(metres),)``."""
+    return np.concatenate([np.full(m, 1.0 / (m * len(metres))) for m in metres])
+
+
 class BarPointer:
     """The filter. Owned by one thread; allocates only small temporaries per step.
 
@@ -113,8 +124,8 @@ class BarPointer:
         ratio = self.periods[None, :] / self.periods[:, None]
         self._free = np.exp(-c.spread * np.abs(ratio - 1.0))
         self._succession = self._next_beat(c)
-        self.earlier = np.concatenate([np.roll(np.arange(r.start, r.stop), -1) for r in self.rows])
-        self.later = np.argsort(self.earlier)
+        self.later = one_later(c.metres)
+        self.earlier = np.argsort(self.later)
         self.first = np.array([k for r in self.rows for k in (1.0, *[0.0] * (r.stop - r.start - 1))], np.float32)
         left = np.arange(self.ring)[:, None]
         self.phase = ((self.periods + CENTRE - left) / self.periods % 1.0).astype(np.float32)
@@ -154,7 +165,7 @@ class BarPointer:
         density = np.gradient(np.log(self.periods))
         prior = np.where(inside, np.exp(-0.5 * octaves**2) * density, 0.0)
         self._prior = (prior / prior.sum()).astype(np.float32)
-        self._metre = np.concatenate([np.full(m, 1.0 / (m * len(c.metres))) for m in c.metres]).astype(np.float32)
+        self._metre = evenly(c.metres).astype(np.float32)
         change = self._free * inside[None, :]
         change[:, inside] += 1e-12
         self._change = (change / change.sum(1, keepdims=True)).astype(np.float32)

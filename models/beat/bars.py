@@ -14,8 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat import beatwise
+from models.beat.barpointer import evenly, one_later
 from models.beat.features import FPS, LONG, SIZE
 from models.dsp.stepper import Stepper
+from realtime.hosting.line import Line
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -47,32 +49,24 @@ class BarCounter:
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
         self._network = Stepper(weights, ("bar",))
-        size = sum(METRES)
-        start = np.cumsum((0, *METRES[:-1]))
-        self._before = np.concatenate([s + (np.arange(m) - 1) % m for s, m in zip(start, METRES)])
-        self._even = np.concatenate([np.full(m, 1.0 / (m * len(METRES))) for m in METRES])
-        self._frames = np.zeros((2 * _KEPT, SIZE), np.float32)
-        assert len(self._before) == size
+        self._later = one_later(METRES)
+        self._even = evenly(METRES)
+        self._frames = Line(SIZE, _KEPT)
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound."""
         self._network.reset()
         self.belief: F64 = self._even.copy()
-        self._heard = self._end = 0
+        self._frames.clear()
         self._ahead = 0.0
         self._chord = np.zeros(LONG.bands, np.float32)
         self._last: float | None = None
 
     def hear(self, frame: F32, end: float) -> None:
         """Keep a frame of features, shape (144,), that ends at stream second `end`."""
-        if self._end == len(self._frames):
-            self._frames[:_KEPT] = self._frames[_KEPT:]
-            self._end = _KEPT
-        self._frames[self._end] = frame
-        self._end += 1
-        self._heard += 1
-        self._ahead = end - self._heard / FPS
+        self._frames.place(1)[:, 0] = frame
+        self._ahead = end - self._frames.written / FPS
 
     def beat(self, time: float, lost: bool, hint: F64 | None = None) -> F64:
         """A beat is about to fall.
@@ -92,16 +86,17 @@ class BarCounter:
             Probability of each beat of a bar of three, then of four, for this beat.
         """
         if self._last is not None and time > self._last:
-            first = self._heard - self._end
             begin, end = self._last - self._ahead, time - self._ahead  # as the frames count
-            low = max(0, int((begin - 0.2) * FPS) - first)
-            row = beatwise.row(self._frames[low : self._end], first + low, begin, end, self._chord)
+            heard = self._frames.written
+            first = max(0, heard - _KEPT, int((begin - 0.2) * FPS))
+            frames = np.ascontiguousarray(self._frames.view(heard, heard - first).T)
+            row = beatwise.row(frames, first, begin, end, self._chord)
             self._chord = row[: LONG.bands].copy()
             (said,) = self._network.step(row)
             self.belief *= (said + _FLOOR) ** _TRUST
             self.belief /= self.belief.sum()
             jump = _LOST if lost else _JUMP
-            self.belief = self.belief[self._before] * (1.0 - jump) + self._even * jump
+            self.belief = self.belief[self._later] * (1.0 - jump) + self._even * jump
         if hint is not None:
             self.belief *= (hint + _FLOOR) ** _HINT
             self.belief /= self.belief.sum()

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat import beatwise
-from models.beat.barnet import CLASSES, METRES
+from models.beat.barnet import CLASSES
+from models.beat.bars import METRES
 from models.beat.features import FPS, LONG
 from models.training.dataset import Piece, cached_pieces, is_validation
 

@@ -28,9 +28,6 @@ from models.beat.targets import IGNORE, TEMPO_BINS, Targets, tempo_position
 from models.training import loop
 from models.training.dataset import cache_features
 
-WEIGHTS = distill.TERMS
-"""Of the terms of the loss. The beat term is a mean over all frames and so is small; the rest are scaled to it."""
-
 
 def losses(heads: Heads, t: Targets, settle: int = 50) -> dict[str, Tensor]:
     """Terms of the loss; arrays of `t` are ``(frames, batch)``.
@@ -57,7 +54,7 @@ def losses(heads: Heads, t: Targets, settle: int = 50) -> dict[str, Tensor]:
             logits.flatten(0, 1), torch.from_numpy(truth).flatten(), ignore_index=IGNORE, reduction="none"
         )
         out[name] = (term * late.flatten()).sum() / total_late
-    return {k: v * WEIGHTS[k] for k, v in out.items()}
+    return {k: v * distill.TERMS[k] for k, v in out.items()}
 
 
 class Validator:
@@ -72,7 +69,7 @@ class Validator:
         for x, targets in self.fixed:
             heads, _ = net(x, net.initial(x.shape[1]))
             for k, v in losses(heads, targets).items():
-                sums[k] = sums.get(k, 0.0) + v.item() / WEIGHTS[k] / len(self.fixed)
+                sums[k] = sums.get(k, 0.0) + v.item() / distill.TERMS[k] / len(self.fixed)
         return sums
 
 

@@ -14,7 +14,7 @@ class Line:
     Parameters
     ----------
     channels : int
-        1 or 2; windows of one channel have one dimension.
+        Windows of one channel have one dimension. Bands of a spectrum do as well.
     room : int
         Samples beyond the longest window that are kept, for readers that are behind.
 
