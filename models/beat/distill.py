@@ -21,7 +21,7 @@ from models.beat.targets import Targets
 from realtime.errors import UserError
 
 TERMS = {"beat": 1.0, "downbeat": 0.5, "tempo": 0.03, "phase": 0.1, "metre": 0.02}
-"""Weights of the terms of both losses. The beat term is a mean over all frames, so small; the rest are scaled to it."""
+"""Weights of the terms of both losses: scaled to the beat's, which is a mean over all frames and so small."""
 
 
 def recovered(path: Path) -> list[BeatNet]:
