@@ -16,6 +16,8 @@ import onnxruntime
 from realtime.hosting.inference import session_options
 
 Attribute = int | float | str | Sequence[int]
+Shape = tuple[int | str, ...]
+"""Sizes, or names of sizes that are free."""
 _OPSET, _IR = 13, 8
 _TYPES = {np.dtype(np.float32): 1, np.dtype(np.int64): 7}
 
@@ -25,7 +27,7 @@ class Graph:
 
     Parameters
     ----------
-    inputs : mapping of str to tuple of int
+    inputs : mapping of str to tuple of int or str
         Name and shape of each input, float32.
 
     References
@@ -33,7 +35,7 @@ class Graph:
     The messages are those of ``onnx.proto`` (ONNX 1.13 and newer, IR version 8, operator set 13).
     """
 
-    def __init__(self, inputs: Mapping[str, tuple[int, ...]]) -> None:
+    def __init__(self, inputs: Mapping[str, Shape]) -> None:
         self._inputs = dict(inputs)
         self._nodes: list[bytes] = []
         self._constants: list[bytes] = []
@@ -57,7 +59,7 @@ class Graph:
         self._nodes.append(told)
         return result
 
-    def model(self, outputs: Mapping[str, tuple[int, ...]]) -> bytes:
+    def model(self, outputs: Mapping[str, Shape]) -> bytes:
         """The whole as an ONNX file, with these results and their shapes."""
         graph = b"".join(_bytes(1, n) for n in self._nodes) + _bytes(2, b"graph")
         graph += b"".join(_bytes(5, c) for c in self._constants)
@@ -99,7 +101,8 @@ def _attribute(name: str, value: Attribute) -> bytes:
     return told + b"".join(_number(8, v) for v in value) + _number(20, 7)
 
 
-def _value(name: str, shape: tuple[int, ...]) -> bytes:
-    dims = b"".join(_bytes(1, _number(1, n)) for n in shape)
+def _value(name: str, shape: Shape) -> bytes:
+    sizes = (_number(1, n) if isinstance(n, int) else _bytes(2, n.encode()) for n in shape)
+    dims = b"".join(_bytes(1, size) for size in sizes)
     tensor = _number(1, 1) + _bytes(2, dims)
     return _bytes(1, name.encode()) + _bytes(2, _bytes(1, tensor))

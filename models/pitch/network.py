@@ -132,62 +132,68 @@ def _remembered(opened: Tensor, fresh: Tensor, state: Tensor, frames: int) -> tu
 
 
 class Step(nn.Module):
-    """One frame as the ONNX file takes it: ``frame (1, SIZE)`` and the states of one stream."""
+    """One frame as the ONNX file takes it: ``frame (batch, SIZE)``, and states with the batch first."""
 
     def __init__(self, net: PitchNet) -> None:
         super().__init__()
         self.net = net
 
     def forward(self, frame: Tensor, bins: Tensor, whole: Tensor) -> tuple[Tensor, ...]:
-        pitch, voiced, (bins, whole) = self.net(frame[None], (bins[None], whole))
-        return pitch[0], voiced.sigmoid(), bins[0], whole
+        pitch, voiced, states = self.net(frame[None], (bins, whole))
+        return pitch[0], voiced[0, :, None].sigmoid(), *states
 
 
 def graph(net: PitchNet) -> bytes:
     """The ONNX file of one step; its operators are few, because calling one costs as much as 10 000 products."""
     c = net.config
     w = {name: p.detach().numpy() for name, p in net.named_parameters()}
-    states = {"bins": (PITCHES, c.memory), "whole": (1, c.whole)}
-    g = Graph({"frame": (1, SIZE), **states})
+    states = {"bins": ("batch", PITCHES, c.memory), "whole": ("batch", c.whole)}
+    g = Graph({"frame": ("batch", SIZE), **states})
     cut = len(SPECTRA) * BINS
+    # Between layers all bins of all streams are rows of one matrix, which takes fewer and faster operators.
 
     def linear(x: str, layer: str, plus: str | npt.NDArray[np.float32] | None = None, beta: float = 1.0) -> str:
         bias = w.get(f"{layer}.bias") if plus is None else plus
         return g.add("Gemm", x, w[f"{layer}.weight"].T.copy(), *([] if bias is None else [bias]), beta=beta)
 
+    def shaped(x: str, *rest: int, output: str = "") -> str:
+        return g.add("Reshape", x, g.constant((-1, *rest), np.int64), output=output)
+
     def part(first: int, last: int, *shape: int) -> str:
         ends = [g.constant([n], np.int64) for n in (first, last, 1)]
-        return g.add("Reshape", g.add("Slice", "frame", *ends), g.constant(shape, np.int64))
+        return shaped(g.add("Slice", "frame", *ends), *shape)
 
-    def beside(x: str, by: tuple[int, ...], bins: int, channels: int, axis: int = 0) -> str:
-        found = g.add("Gather", x, g.constant(_rows(by, bins), np.int64), axis=axis)
-        return g.add("Reshape", found, g.constant((PITCHES, len(by) * channels), np.int64))
+    def beside(x: str, by: tuple[int, ...], bins: int, channels: int) -> str:
+        found = g.add("Gather", x, g.constant(_rows(by, bins), np.int64), axis=1)
+        return shaped(found, len(by) * channels)
 
-    def remembered(x: str, opened: str, fresh: str, state: str) -> str:
+    def remembered(x: str, opened: str, fresh: str, state: str, output: str = "") -> str:
         gate = g.add("Sigmoid", linear(x, opened))
         step = g.add("Mul", gate, linear(x, fresh, state, beta=-1.0))
-        return g.add("Add", state, step, output=f"{state}_next")
+        return g.add("Add", state, step, output=output)
 
-    spectra = part(0, cut, 1, len(SPECTRA), BINS)
+    spectra = part(0, cut, len(SPECTRA), BINS)
     periodic = part(cut, SIZE, len(WINDOWS), PITCHES)
     front = g.add("Relu", g.add("Conv", spectra, w["enter.weight"], w["enter.bias"], pads=[2, 2]))
     front = g.add("Transpose", front, perm=[0, 2, 1])
-    y = g.add("Gemm", periodic, w["periodic.weight"].T.copy(), w["place"], transA=1)
-    y = g.add("Relu", linear(beside(front, HARMONICS, BINS, c.front, 1), "stack", y))
-    near = beside(linear(y, "narrow"), RELATIVES, PITCHES, c.near)
+    periodic = g.add("MatMul", g.add("Transpose", periodic, perm=[0, 2, 1]), w["periodic.weight"].T.copy())
+    y = shaped(g.add("Add", periodic, w["place"]), c.width)
+    y = g.add("Relu", linear(beside(front, HARMONICS, BINS, c.front), "stack", y))
+    near = beside(shaped(linear(y, "narrow"), PITCHES, c.near), RELATIVES, PITCHES, c.near)
     y = g.add("Add", y, g.add("Relu", linear(near, "relate")))
-    bins = remembered(y, "opened", "fresh", "bins")
+    bins = remembered(y, "opened", "fresh", shaped("bins", c.memory))
+    shaped(bins, PITCHES, c.memory, output="bins_next")
     y = g.add("Add", y, g.add("Relu", linear(bins, "past", linear(y, "now"))))
-    logits = g.add("Gemm", w["answer.weight"], y, w["answer.bias"], transB=1)
-    pitch = g.add("LogSoftmax", logits, axis=1, output="pitch")
+    pitch = g.add("LogSoftmax", shaped(linear(y, "answer"), PITCHES), axis=1, output="pitch")
     share = g.add("Exp", pitch)
     best = g.add("ReduceMax", share, axes=[1], keepdims=1)
-    pooled = g.add("Concat", g.add("Gemm", share, y), best, axis=1)
+    mean = g.add("MatMul", shaped(share, 1, PITCHES), shaped(y, PITCHES, c.width))
+    pooled = g.add("Concat", shaped(mean, c.width), best, axis=1)
     seen = g.add("Relu", linear(pooled, "summary"))
-    whole = remembered(seen, "whole_opened", "whole_fresh", "whole")
+    whole = remembered(seen, "whole_opened", "whole_fresh", "whole", output="whole_next")
     g.add("Sigmoid", linear(whole, "heard", linear(seen, "said")), output="voiced")
     following = {f"{name}_next": shape for name, shape in states.items()}
-    return g.model({"pitch": (1, PITCHES), "voiced": (1, 1), **following})
+    return g.model({"pitch": ("batch", PITCHES), "voiced": ("batch", 1), **following})
 
 
 def export(net: PitchNet, path: Path) -> float:
@@ -200,8 +206,8 @@ def export(net: PitchNet, path: Path) -> float:
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(graph(net.eval()))
-    bins, whole = net.initial(1)
-    example = {"frame": torch.rand(1, SIZE), "bins": torch.randn_like(bins[0]), "whole": torch.randn_like(whole)}
+    bins, whole = net.initial(3)
+    example = {"frame": torch.rand(3, SIZE), "bins": torch.randn_like(bins), "whole": torch.randn_like(whole)}
     difference = parity(Step(net), example, path)
     if difference > _PARITY:
         raise RuntimeError(f"{path}: ONNX differs from torch by {difference:.2g}")

@@ -95,7 +95,8 @@ def test_the_network_can_be_switched_while_running() -> None:
 def test_the_network_tells_a_distribution_and_remembers() -> None:
     session = open_session(opinion.WEIGHTS)
     rng = np.random.default_rng(0)
-    feed = {i.name: rng.random(i.shape).astype(np.float32) for i in session.get_inputs()}
+    one = {i.name: [1, *i.shape[1:]] for i in session.get_inputs()}  # the batch comes first
+    feed = {name: rng.random(shape).astype(np.float32) for name, shape in one.items()}
     pitch, voiced, *states = session.run(None, feed)
     assert pitch.shape == (1, PITCHES)
     assert np.exp(pitch).sum() == pytest.approx(1, abs=1e-4)
