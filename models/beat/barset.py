@@ -134,7 +134,7 @@ def prepare(folder: Path, cache: Path, out: Path) -> None:
 
 
 def _versions(piece: Piece, frames: npt.NDArray[np.floating]) -> dict[str, Any]:
-    rng = np.random.default_rng(int(piece.name))
+    rng = np.random.default_rng(int(piece.name) if piece.name.isdigit() else list(piece.name.encode()))
     saved: dict[str, Any] = {}
     for k in range(VERSIONS):
         if k:

@@ -97,10 +97,9 @@ def main() -> None:
     ap.add_argument("--hidden", type=int, default=160)
     ap.add_argument("--layers", type=int, default=2)
     ap.add_argument("--resonators", action="store_true", help="add the bank of damped oscillators")
-    ap.add_argument("--from", dest="start", type=Path, help="start from these weights, as far as they go")
+    ap.add_argument("--from", dest="start", type=Path, help="start from this checkpoint or exported network")
     ap.add_argument("--teacher", type=Path, metavar="ONNX", help="learn from this ensemble's answers as well")
     ap.add_argument("--trust", type=float, default=0.5, help="share of the loss that is the teacher's")
-    ap.add_argument("--member", type=int, help="start from this member of the teacher, whose shape it then has")
     ap.add_argument("--refresh", type=int, default=0, help="look for new pieces every so many steps")
     a = ap.parse_args()
     torch.set_num_threads(1)
@@ -115,14 +114,14 @@ def main() -> None:
     sampler = Sampler(folders, frames, a.batch, a.seed)
     config = NetConfig(a.core, a.front, a.hidden, a.layers, resonators=a.resonators)
     teachers = distill.Teachers(a.teacher) if a.teacher else None
-    if teachers is not None and a.member is not None:
-        net = distill.recovered(a.teacher)[a.member]
+    if a.start and a.start.suffix == ".onnx":
+        net = distill.recovered(a.start)[0]
         config = net.config
     else:
         net = BeatNet(config)
         normalise(net, sampler)
-    if a.start:
-        net.load_state_dict(loop.load(a.start)["mean"], strict=False)
+        if a.start:
+            net.load_state_dict(loop.load(a.start)["mean"], strict=False)
     print(f"{loop.parameters(net)} parameters, {len(sampler.items)} pieces, {sampler.hours:.1f} h", flush=True)
 
     def step(number: int, model: nn.Module) -> dict[str, Tensor]:

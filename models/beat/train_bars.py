@@ -1,10 +1,10 @@
 """Train the count of the bar on rendered music.
 
-    python -m models.beat.train_bars --data DATA [--cache CACHE] --out OUT --seed 1
+    python -m models.beat.train_bars --data DATA [DATA …] --out OUT --seed 1
     python -m models.beat.barnet models/beat/bars.onnx OUT/final.pt
 
-DATA is a rendered folder, CACHE its features as for ``models.beat.train`` (default ``DATA/features``). Resumes
-from ``OUT/last.pt``. One thread.
+DATA are rendered folders, or such as ``models.beat.hindsight`` writes; features are kept in ``DATA/features``.
+Resumes from ``OUT/last.pt``. One thread.
 """
 
 from __future__ import annotations
@@ -98,8 +98,7 @@ class Validator:
 def main() -> None:
     """Train from the command line."""
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    ap.add_argument("--data", type=Path, required=True, help="rendered folder")
-    ap.add_argument("--cache", type=Path, help="its feature cache (default DATA/features)")
+    ap.add_argument("--data", type=Path, required=True, nargs="+", help="rendered folder(s)")
     ap.add_argument("--out", type=Path, required=True)
     ap.add_argument("--seed", type=int, default=1)
     ap.add_argument("--steps", type=int, default=1000)
@@ -109,12 +108,14 @@ def main() -> None:
     a = ap.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
-    cache = a.cache or a.data / "features"
-    for _ in cache_features(a.data, cache, Features()):
-        pass
-    rows = cache / "bars"
-    barset.prepare(a.data, cache, rows)
-    pieces, held_out = barset.load(rows, False), barset.load(rows, True)
+    pieces, held_out = [], []
+    for data in a.data:
+        cache = data / "features"
+        for _ in cache_features(data, cache, Features()):
+            pass
+        barset.prepare(data, cache, cache / "bars")
+        pieces += barset.load(cache / "bars", False)
+        held_out += barset.load(cache / "bars", True)
     config = BarConfig()
     net = BarNet(config)
     some = np.concatenate([p[0].rows for p in pieces[:400]]).astype(np.float32)

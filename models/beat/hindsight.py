@@ -1,0 +1,276 @@
+"""Label music that has no truth from what the networks say of it, with hindsight.
+
+    python -m models.beat.hindsight OUT --music DIR [DIR …] --networks BEAT.onnx [MORE.onnx …]
+
+Several networks are asked, together and each alone, for the most likely beats of the whole recording
+(``smooth.py``). Where all agree, their beats are taken for true; where most of these lie on one line, as those of
+machines do, the line is drawn through the whole recording, so that intros, breakdowns and what a live tracker
+hears before it has locked are labelled as well. Bars are numbered where the downbeats single out one beat
+of three or four. Everything else is masked. Learning from one's own answers: D.-H. Lee, "Pseudo-label" (2013); Q.
+Xie et al., "Self-training with noisy student" (2020).
+
+OUT is then a folder like a rendered one (``models/training/README.md``), features included.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import torch
+
+from models.beat import smooth
+from models.beat.bench import SOUND, load_sound
+from models.beat.distill import recovered
+from models.beat.features import FPS, LABEL_DELAY, SAMPLE_RATE, SIZE, Features
+from models.training.dataset import read_audio
+from realtime.errors import UserError
+
+F32 = npt.NDArray[np.float32]
+F64 = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+Times = npt.NDArray[np.floating]
+
+SHORTEST, LONGEST = 35.0, 120.0
+"""Seconds of a recording that is used, and how much of it."""
+TOGETHER = 8
+"""Recordings at a time."""
+SAME = 0.045
+"""Beats of two networks that are nearer than this are one, s."""
+RUN = 16
+"""Beats in agreement that make a span."""
+CLEAR = 1.0
+"""Nats that beats must add on the mean: below that they often lie between the true ones."""
+STRAIGHT = 0.022
+"""Beats of a machine lie within this of their line, s."""
+STRAIGHT_SHARE, AGREED_SHARE = 0.85, 0.6
+SINGLED = 0.15
+"""How much more probable as a downbeat one beat of the bar must be than each other."""
+
+
+@dataclass(frozen=True)
+class Labels:
+    """What is taken for true.
+
+    Attributes
+    ----------
+    beats : ndarray, shape (n, 3)
+        Time in s, beat in bar (0 unknown), beats per bar.
+    valid : list of (float, float)
+        Spans in s to train on.
+    straight : bool
+        Whether one line was drawn through all of it.
+    """
+
+    beats: F64
+    valid: list[tuple[float, float]]
+    straight: bool
+
+
+def agreement(first: Times, second: Times) -> Flags:
+    """Which beats of the first both have, with none of the second's before the next."""
+    if len(first) < 2 or len(second) < 2:
+        return np.zeros(len(first), bool)
+    near = np.clip(np.searchsorted(second, first), 1, len(second) - 1)
+    gap = np.minimum(np.abs(first - second[near - 1]), np.abs(first - second[near]))
+    between = np.diff(np.searchsorted(second, np.append(first - SAME, np.inf)))
+    between[-1] = 1
+    return (gap <= SAME) & (between == 1)
+
+
+def runs(same: Flags, shortest: int = RUN) -> list[tuple[int, int]]:
+    """First and last index of every stretch that is true at least `shortest` times."""
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], same.astype(int), [0]])))
+    return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2]) if b - a >= shortest]
+
+
+def line(times: Times) -> tuple[float, float, float]:
+    """Start and period in s of the line through most of `times`, and the share that lies on it."""
+    period, start = float(np.median(np.diff(times))), float(times[0])
+    index = np.concatenate([[0.0], np.cumsum(np.maximum(1, np.round(np.diff(times) / period)))])
+    weight = np.ones(len(times))
+    for _ in range(12):
+        period, start = np.polyfit(index, times, 1, w=np.sqrt(weight))
+        away = np.abs(times - start - period * index)
+        weight = 1 / (1 + (away / STRAIGHT) ** 2)
+        index = np.round((times - start) / period)
+    away = np.abs(times - start - period * index)
+    return float(start), float(period), float((away <= STRAIGHT).mean())
+
+
+def numbered(one: Times) -> tuple[npt.NDArray[np.int64], int]:
+    """Beat in bar of consecutive beats and beats per bar, all 0 if no beat of the bar stands out.
+
+    Parameters
+    ----------
+    one : ndarray
+        Probability of each beat to be a downbeat.
+    """
+    best = (0.0, 0, 0)
+    index = np.arange(len(one))
+    for per_bar in (4, 3):
+        means = np.array([one[k::per_bar].mean() for k in range(per_bar)])
+        k = int(means.argmax())
+        lead = float(means[k] - np.delete(means, k).max())
+        if lead > max(SINGLED, best[0]):
+            best = (lead, k, per_bar)
+    _, k, per_bar = best
+    return ((index - k) % per_bar + 1, per_bar) if per_bar else (np.zeros(len(one), np.int64), 0)
+
+
+def label(
+    together: Times, alone: Sequence[Times], beat: F32, downbeat: F32, sounding: tuple[float, float]
+) -> Labels | None:
+    """Labels from the beats that the networks found.
+
+    Parameters
+    ----------
+    together, alone : ndarray, shape (n,); list of the same
+        Times in s, of all networks' mean answer and of each.
+    beat, downbeat : ndarray, shape (frames,)
+        Logits of the mean answer.
+    sounding : (float, float)
+        First and last second with sound.
+    """
+    together = together[(together >= sounding[0]) & (together <= sounding[1])]
+    if len(together) < 2 * RUN:
+        return None
+    gain = smooth.bonus(beat)
+    at = np.clip(np.round(((together + LABEL_DELAY) * FPS - 1) * smooth.FINE).astype(int), 0, len(gain) - 1)
+    same = np.all([agreement(together, other) for other in alone], 0)
+    spans = runs(same)
+    inside = np.zeros(len(together), bool)
+    for a, b in spans:
+        inside[a : b + 1] = True
+    if inside.sum() < 2 * RUN or gain[at][inside].mean() < CLEAR:
+        return None
+    start, period, share = line(together)
+    if share >= STRAIGHT_SHARE and inside.mean() >= AGREED_SHARE:
+        first = int(np.ceil((sounding[0] - start - 0.03) / period))
+        times = start + period * np.arange(first, int((sounding[1] - start) / period) + 1)
+        number, per_bar = numbered(_downbeats(times, downbeat))
+        return Labels(np.column_stack([times, number, np.full(len(times), per_bar)]), [sounding], True)
+    valid = []
+    times = together.copy()
+    for a, b in spans:
+        for i in range(a, b + 1):  # the line through the nearest beats
+            near = np.arange(max(a, i - 3), min(b, i + 3) + 1)
+            times[i] = np.polyval(np.polyfit(near - i, together[near], 1), 0)
+        valid.append((float(times[a]), float(times[b])))
+    return Labels(np.column_stack([times, np.zeros((len(times), 2))]), valid, False)
+
+
+def _downbeats(times: Times, logits: F32) -> F64:
+    frames = np.clip(np.round((times + LABEL_DELAY) * FPS - 1).astype(int), 1, len(logits) - 2)
+    near = np.max([logits[frames + k] for k in (-1, 0, 1)], 0)
+    return np.asarray(1 / (1 + np.exp(-near)), float)
+
+
+def _sounding(sound: F32) -> tuple[float, float]:
+    block = SAMPLE_RATE // 20
+    level = np.abs(sound[: len(sound) // block * block]).reshape(-1, block).max(1)
+    loud = np.flatnonzero(level > 0.02 * level.max())
+    return float(loud[0] / 20), float((loud[-1] + 1) / 20)
+
+
+class Labeller:
+    """Networks that are asked together and each alone."""
+
+    def __init__(self, paths: list[Path]) -> None:
+        self.nets = [net.eval() for path in paths for net in recovered(path)]
+        self.features = Features()
+
+    @torch.no_grad()
+    def __call__(self, sounds: list[F32]) -> list[tuple[F32, Labels | None]]:
+        """Features and labels of each recording, mono at 24 kHz."""
+        found = [self.features.clip(s) for s in sounds]
+        x = np.zeros((max(map(len, found)), len(found), SIZE), np.float32)
+        for k, frames in enumerate(found):
+            x[: len(frames), k] = frames
+        heads = [net(torch.from_numpy(x), net.initial(len(found)))[0] for net in self.nets]
+        beat = np.stack([h.beat.T.numpy() for h in heads])
+        tempo = np.stack([h.tempo.log_softmax(-1).transpose(0, 1).numpy() for h in heads])
+        downbeat = np.mean([h.downbeat.T.numpy() for h in heads], 0)
+        sequences = [smooth.beats(b, t) for b, t in zip([beat.mean(0), *beat], [tempo.mean(0), *tempo])]
+        out = []
+        for k, sound in enumerate(sounds):
+            n = len(found[k])
+            together, *alone = (s[k][s[k] < n / FPS] for s in sequences)
+            out.append((found[k], label(together, alone, beat.mean(0)[k, :n], downbeat[k, :n], _sounding(sound))))
+        return out
+
+
+def recordings(folders: list[Path], done: set[str]) -> Iterator[tuple[str, F32]]:
+    """Name and sound (mono, 24 kHz) of every recording that is long enough and not `done`."""
+    for path in sorted(p for d in folders for p in d.rglob("*") if p.suffix.lower() in SOUND and p.is_file()):
+        name = re.sub(r"[^A-Za-z0-9]+", "_", f"{path.parent.name}__{path.stem}")[:80]
+        if name in done:
+            continue
+        try:
+            about = soundfile.info(path)
+            if about.duration < SHORTEST:
+                continue
+            sound = read_audio(path) if about.samplerate == SAMPLE_RATE else load_sound(path)
+            sound = sound[: int(LONGEST * SAMPLE_RATE)]
+        except (soundfile.LibsndfileError, UserError) as error:
+            print(f"{path}: left out ({error})")
+            continue
+        if np.abs(sound).max() > 1e-3:
+            yield name, sound
+
+
+def save(out: Path, name: str, sound: F32, frames: F32, labels: Labels) -> None:
+    """Write sound, features and, last, labels."""
+    soundfile.write(out / f"{name}.flac", np.clip(sound, -0.999, 0.999), SAMPLE_RATE, subtype="PCM_16")
+    np.save(out / "features" / f"{name}.npy", frames.astype(np.float16))
+    truth = {
+        "beats": np.round(labels.beats, 4).tolist(),
+        "valid": labels.valid,
+        "duration": len(sound) / SAMPLE_RATE,
+        "source": "heard",
+        "straight": labels.straight,
+    }
+    (out / f"{name}.json").write_text(json.dumps(truth))
+
+
+def main() -> None:
+    """Label from the command line."""
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("out", type=Path)
+    ap.add_argument("--music", type=Path, nargs="+", required=True, help="folders, searched to any depth")
+    ap.add_argument("--networks", type=Path, nargs="+", required=True, help="exported, one or more in each")
+    a = ap.parse_args()
+    torch.set_num_threads(1)
+    (a.out / "features").mkdir(parents=True, exist_ok=True)
+    ask = Labeller(a.networks)
+    waiting: list[tuple[str, F32]] = []
+    tally = {"one line": 0, "in spans": 0, "left out": 0}
+
+    def answer() -> None:
+        for (name, sound), (frames, labels) in zip(waiting, ask([s for _, s in waiting])):
+            kind = "left out" if labels is None else "one line" if labels.straight else "in spans"
+            tally[kind] += 1
+            if labels is not None:
+                save(a.out, name, sound, frames, labels)
+                bpm = 60 / float(np.median(np.diff(labels.beats[:, 0])))
+                print(f"{name}: {bpm:.1f} BPM, {kind}, {int(labels.beats[0, 2]) or 'no'} beats a bar", flush=True)
+        waiting.clear()
+
+    for item in recordings(a.music, {p.stem for p in a.out.glob("*.json")}):
+        waiting.append(item)
+        if len(waiting) == TOGETHER:
+            answer()
+    if waiting:
+        answer()
+    print(", ".join(f"{k}: {v}" for k, v in tally.items()))
+
+
+if __name__ == "__main__":
+    main()
