@@ -15,6 +15,7 @@ The 50 778 states (7 254 places, 7 beats of two metres) cost about 0.05 ms per 2
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -139,6 +140,11 @@ class BarPointer:
         beat = np.arange(self.beats)[None, :, None]
         self._shares = (lands[:, None, :] * self.beats + beat) * self.size + np.arange(self.size)
         self._ahead = np.arange(2 * self.ring) % self.ring
+        self._joint, self._passed, self._new = np.zeros((3, STEPS, self.beats, self.size), np.float32)
+        self._passed_rows, self._new_rows = (a.reshape(-1, self.size) for a in (self._passed, self._new))
+        self._restart = np.zeros((self.beats, self.size), np.float32)
+        # What is told about the rows: the logarithms of "another beat", of "first" against it, and of the bar.
+        self._basis = np.stack([np.ones(self.beats), self.first, np.zeros(self.beats)])
         self.window(c.low, c.high)
         self.reset()
 
@@ -184,7 +190,7 @@ class BarPointer:
     def begin(self, factor: float) -> None:
         """Make a downbeat about now `factor` times as likely as it was: music is starting."""
         likely = 1 + (factor - 1) * np.array([1.0, 1.0, 0.6])[:, None] * self.first
-        self._multiply(self._ahead[self.head : self.head + 3], likely.astype(np.float32))
+        self._multiply(self.head, likely.astype(np.float32))
 
     def advance(self, ratios: F32 | None = None) -> None:
         """Move on by a frame (two positions).
@@ -198,26 +204,35 @@ class BarPointer:
         if self._frozen:
             self._settle()
         if ratios is not None:
-            self._multiply(self._ahead[self.head + 1 : self.head + 1 + NEAR], ratios)
-        passing = self._ahead[self.head : self.head + STEPS]
-        joint = self.share[passing]
-        joint *= self.weight[passing][:, None, :]
-        new = np.matmul(np.matmul(self._succession, joint), self._change)
-        new += self._anew * np.float32(self.total)
+            self._multiply((self.head + 1) % self.ring, ratios)
+        passing = self._rows(self.head, STEPS)
+        np.multiply(self.share[passing], self.weight[passing][:, None, :], out=self._joint)
+        np.matmul(self._succession, self._joint, out=self._passed)
+        self._passed_rows.dot(self._change, self._new_rows)
+        new = self._new
+        new += np.multiply(self._anew, np.float32(self.total), out=self._restart)
         mass = np.add.reduce(new, axis=1)
         new /= (mass + _LEAST)[:, None, :]
         self.weight[passing] = 0.0
         self.weight.put(self._landing[passing], mass)
         self.share.put(self._shares[passing], new)
-        self.head = int(self._ahead[self.head + STEPS])
+        self.head = (self.head + STEPS) % self.ring
 
-    def _multiply(self, rows: I64, ratios: F32) -> None:
-        joint = self.share[rows]
-        joint *= ratios[:, :, None]
-        mass = np.add.reduce(joint, axis=1)
+    def _rows(self, first: int, count: int) -> slice | I64:
+        """So many rows from `first` on: quick to read and write in place unless they go over the ring's end."""
+        end = first + count
+        return slice(first, end) if end <= self.ring else self._ahead[first:end]
+
+    def _multiply(self, first: int, ratios: F32) -> None:
+        """Take in likelihoods ``(rows, beats)`` of the rows from `first` on."""
+        rows = self._rows(first, len(ratios))
+        share = self.share[rows]
+        share *= ratios[:, :, None]
+        mass = np.add.reduce(share, axis=1)
         self.weight[rows] *= mass
-        joint /= (mass + _LEAST)[:, None, :]
-        self.share[rows] = joint
+        share /= (mass + _LEAST)[:, None, :]
+        if not isinstance(rows, slice):
+            self.share[rows] = share
 
     def accent(self, places: I64, likely: F32) -> None:
         """Multiply the weights of single states.
@@ -269,15 +284,16 @@ class BarPointer:
             Likelihood ratios against "no beat".
         """
         c, p = self.config, self.config.downbeat_prior
-        told = np.empty((STEPS, self.beats))
-        for row, (beat, downbeat, weight) in zip(told, steps):
+        told = []
+        for beat, downbeat, weight in steps:
             a = min(max(beat, c.floor), 1.0 - c.floor)
             odds = a / (1 - a) * (1 - c.beat_prior) / c.beat_prior
             # away from beats the second answer means nothing, so it fades with the first
             q = min(max(downbeat, 0.02), 0.98) * beat + p * (1 - beat)
-            one, other = odds * q / p, odds * (1 - q) / (1 - p)
-            np.multiply(np.log((other + (one - other) * self.first) * bar), weight, out=row)
-        return np.exp(self._exponents @ told).astype(np.float32)
+            one, other = math.log(odds * q / p), math.log(odds * (1 - q) / (1 - p))
+            told.append((weight * other, weight * (one - other), weight))
+        np.log(bar, out=self._basis[-1])
+        return np.exp(self._exponents.dot(told).dot(self._basis)).astype(np.float32)
 
     def renew(self, tempo: F64 | None = None) -> None:
         """Scale to 1; every few frames will do.
@@ -301,17 +317,18 @@ class BarPointer:
         self.total = float(np.add.reduce(found))
         return found
 
-    def around(self, low: int, high: int) -> tuple[F32, F32, I64]:
+    def around(self, low: int, high: int) -> tuple[F32, F32, slice | I64]:
         """States of chains ``low … high - 1``.
 
         Returns
         -------
         weights, phases : ndarray of float32, shape (steps left, chains)
-        rows : ndarray of int
+            To read only: they may be the filter's own.
+        rows : slice or ndarray of int
             Of `weight` and `share`.
         """
         if self._frozen:
             self._settle()
         longest = int(self.periods[high - 1])
-        rows = self._ahead[self.head : self.head + longest]
+        rows = self._rows(self.head, longest)
         return self.weight[rows, low:high], self.phase[:longest, low:high], rows

@@ -17,7 +17,6 @@ from models.beat import beatwise
 from models.beat.barpointer import evenly, one_later
 from models.beat.features import FPS, LONG, SIZE
 from models.dsp.stepper import Stepper
-from realtime.hosting.line import Line
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -51,22 +50,28 @@ class BarCounter:
         self._network = Stepper(weights, ("bar",))
         self._later = one_later(METRES)
         self._even = evenly(METRES)
-        self._frames = Line(SIZE, _KEPT)
+        self._frames = np.zeros((2 * _KEPT, SIZE), np.float32)
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound."""
         self._network.reset()
         self.belief: F64 = self._even.copy()
-        self._frames.clear()
+        self._filled = self._heard = 0
         self._ahead = 0.0
         self._chord = np.zeros(LONG.bands, np.float32)
         self._last: float | None = None
 
     def hear(self, frame: F32, end: float) -> None:
         """Keep a frame of features, shape (144,), that ends at stream second `end`."""
-        self._frames.place(1)[:, 0] = frame
-        self._ahead = end - self._frames.written / FPS
+        frames = self._frames
+        if self._filled == len(frames):
+            frames[:_KEPT] = frames[_KEPT:]
+            self._filled = _KEPT
+        frames[self._filled] = frame
+        self._filled += 1
+        self._heard += 1
+        self._ahead = end - self._heard / FPS
 
     def beat(self, time: float, lost: bool, hint: F64 | None = None) -> F64:
         """A beat is about to fall.
@@ -87,9 +92,8 @@ class BarCounter:
         """
         if self._last is not None and time > self._last:
             begin, end = self._last - self._ahead, time - self._ahead  # as the frames count
-            heard = self._frames.written
-            first = max(0, heard - _KEPT, int((begin - 0.2) * FPS))
-            frames = np.ascontiguousarray(self._frames.view(heard, heard - first).T)
+            first = max(0, self._heard - _KEPT, int((begin - 0.2) * FPS))
+            frames = self._frames[self._filled - (self._heard - first) : self._filled]
             row = beatwise.row(frames, first, begin, end, self._chord)
             self._chord = row[: LONG.bands].copy()
             (said,) = self._network.step(row)

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.barpointer import CENTRE, F32, F64, STEP, BarPointer, FilterConfig
+from models.beat.barpointer import CENTRE, F32, F64, I64, STEP, BarPointer, FilterConfig
 from models.beat.bars import METRES, BarCounter
 from models.beat.confidence import confidence
 from models.beat.features import FPS, LABEL_DELAY
@@ -34,6 +34,7 @@ BINS = 48
 """Of the phase, to find its strongest."""
 ATTACK = 3.0
 """Rise, against its mean, of what counts as the first attack."""
+_HALF = np.float32(0.5)
 RENEW_EVERY = 5
 """Frames between two uses of the network's tempo, which hardly changes from one to the next."""
 
@@ -121,6 +122,7 @@ class BeatDecoder:
         self._neighbours = (apart <= NEIGHBOURS // 2).astype(np.float32)
         away = np.abs((np.subtract.outer(np.arange(BINS), np.arange(BINS)) + BINS // 2) % BINS - BINS // 2)
         self._smoothing = np.clip(3.0 - away, 0.0, None)
+        self._periods = self.filter.periods.astype(np.float64)
         self._circle = np.arange(-4, BINS + 5) % BINS
         self.reset()
 
@@ -140,6 +142,7 @@ class BeatDecoder:
         self._pulse = (0.0, 0.0)
         self._activity = 0.0
         self._chain = -1
+        self._binned: tuple[int, I64] = (-1, np.zeros(0, np.int64))  # bins of the phases about one chain
         self._last = -np.inf
         self.followed = 0
         self._frame = 0
@@ -230,7 +233,7 @@ class BeatDecoder:
             f.advance(ratios)
         else:
             f.advance(ratios * self.rhythm.beats(rise))
-            self.rhythm.between(rise)
+            self.rhythm.between()
         self._frame += 1
         if self._frame % RENEW_EVERY == 0:
             f.renew(None if tempo is None else self._tempo_likelihood(tempo))
@@ -249,7 +252,10 @@ class BeatDecoder:
 
     def _bar_likelihood(self, phase: Probabilities) -> F64:
         """Of each beat of each metre, from the network's idea of the position in the bar."""
-        return (phase @ self._bar_bins + 0.1) ** self.config.phase_weight
+        likely = phase.astype(np.float64).dot(self._bar_bins)
+        likely += 0.1
+        out: F64 = np.power(likely, self.config.phase_weight, out=likely)
+        return out
 
     def observation(self) -> BeatObservation:
         """The belief after the last frame, in the form the host's transport takes."""
@@ -284,16 +290,17 @@ class BeatDecoder:
                 low, high = max(0, held - 3), min(len(groups), held + 4)
                 best = low + int(groups[low:high].argmax())
         self._chain = best
-        mass, phase, _ = f.around(*self._chains())
+        low, high = self._chains()
+        mass, phase, _ = f.around(low, high)
         mode = self._strongest(phase, mass, time)
         away = phase - np.float32(mode - 0.5)
         away -= np.floor(away)
-        away -= np.float32(0.5)
+        away -= _HALF
         weight = mass * (np.abs(away) < c.reach)
         by_chain = np.add.reduce(weight, axis=0)
         total = float(np.add.reduce(by_chain)) + 1e-30
         centre = mode + float(np.vdot(weight, away)) / total
-        period = float(by_chain @ f.periods[slice(*self._chains())]) / total * STEP
+        period = float(by_chain.dot(self._periods[low:high])) / total * STEP
         return Reading(time, centre % 1.0, period, total / (f.total + 1e-30))
 
     def _chains(self) -> tuple[int, int]:
@@ -307,8 +314,9 @@ class BeatDecoder:
 
     def _strongest(self, phase: F32, mass: F32, time: float) -> float:
         """Peak of the phase, smoothed; the one followed so far stays unless another is clearly stronger."""
-        histogram = np.bincount((phase * np.float32(BINS)).astype(np.intp).ravel(), mass.ravel(), BINS)
-        smooth = self._smoothing @ histogram
+        if self._binned[0] != self._chain:
+            self._binned = self._chain, (phase * np.float32(BINS)).astype(np.intp).ravel()
+        smooth = self._smoothing.dot(np.bincount(self._binned[1], mass.ravel(), BINS))
         peak = int(smooth.argmax())
         if self.believed is not None:
             old = self.believed
@@ -326,11 +334,10 @@ class BeatDecoder:
         mass, phase, rows = f.around(low, high)
         away = (phase - r.phase + 0.5) % 1.0 - 0.5
         weight = np.where(np.abs(away) < self.config.reach, mass, 0.0)
-        share = f.share[rows, :, low:high]
+        share = f.share[rows, :, low:high] * weight[:, None, :]
         # a state tells of the beat it is coming to, or, when that is just over, of the beat it counts from
         counted = -np.floor(r.phase + away)
         counted[CENTRE + 1 :] -= 1.0
-        share *= weight[:, None, :]
         bar = np.zeros(f.beats)
         heard = counted[weight > 0.0]
         for shift in range(int(heard.min(initial=0.0)), int(heard.max(initial=-1.0)) + 1):

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.dsp.logmel import BlockSpectrum
-from realtime.hosting.spectral import LogMelSpec
+from realtime.hosting.spectral import LogMelSpec, logarithm
 
 F32 = npt.NDArray[np.float32]
 
@@ -41,6 +41,7 @@ class Features:
     def __init__(self) -> None:
         self._halves = BlockSpectrum(SHORT), BlockSpectrum(LONG)
         self._out = np.zeros(SIZE, np.float32)
+        self._short, self._long = self._out[: SHORT.bands], self._out[SHORT.bands :]
 
     def frame(self, block: F32) -> F32:
         """Features of the instant at which `block` ends.
@@ -56,9 +57,9 @@ class Features:
             ``log10(1 + 1000 * magnitude)`` of 80 short and 64 long bands; overwritten by the next call.
         """
         short, long = self._halves
-        short.frame(block, self._out[: SHORT.bands])
-        long.frame(block, self._out[SHORT.bands :])
-        return self._out
+        short.level(block, self._short)
+        long.level(block, self._long)
+        return logarithm(self._out, self._out)
 
     def clip(self, samples: F32) -> F32:
         """All frames of a recording, as the live plugin would see them.

@@ -49,6 +49,7 @@ LAG = 2
 _PEAK, _QUIETEST, _TAU = 300.0, 3.0, 10.0
 _FIRST, _LEAST = 0.03, 0.004
 _POWER, _CAP = 1.2, 16.0
+_ZERO = np.float32(0.0)
 
 
 class Accents:
@@ -60,7 +61,6 @@ class Accents:
 
     def __init__(self) -> None:
         self._spectrum = BlockSpectrum(SPEC)
-        self._spans = np.zeros((EACH, SPEC.window), np.float32)
         member = (np.digitize(centres(SPEC), EDGES)[:, None] == np.arange(3)).astype(np.float32)
         self._sum = member / member.sum(0) * np.float32(1 / math.log(10.0))
         self._fall = math.exp(-STEP / _TAU)
@@ -69,8 +69,11 @@ class Accents:
     def reset(self) -> None:
         """Forget all sound."""
         self._peak = _PEAK / 10
-        self._levels = np.zeros((EACH + 1, SPEC.bands), np.float32)  # compressed; of the step before, and of these
-        self._ceilings = np.zeros((EACH, SPEC.bands), np.float32)
+        # Compressed levels of the step before, and of these; the edges beside them are never the larger neighbour.
+        framed = np.full((EACH + 1, SPEC.bands + 2), -np.inf, np.float32)
+        self._levels = framed[:, 1:-1]
+        self._levels[:] = 0.0
+        self._around = np.ndarray((3, EACH, SPEC.bands), np.float32, framed, strides=(4, framed.strides[0], 4))
         self._mean = [_FIRST] * 3
         self._heard = 0
         self._late = [[0.0] * 3 for _ in range(EACH + LAG)]
@@ -88,10 +91,8 @@ class Accents:
         ndarray, shape (2, 3)
             Compressed rises of two steps, aligned with the network's answer.
         """
-        spans, end = self._spans, len(block)
-        for k in range(EACH):
-            stop = end - (EACH - 1 - k) * SPEC.hop
-            spans[k] = block[stop - SPEC.window : stop]
+        newest = block[-SPEC.window - (EACH - 1) * SPEC.hop :]
+        spans = np.ndarray((EACH, SPEC.window), np.float32, newest, strides=(4 * SPEC.hop, 4))
         self._late = self._late[EACH:] + [self._strength(r) for r in self._rises(self._spectrum.levels(spans))]
         return np.array(self._late[:EACH])
 
@@ -101,17 +102,11 @@ class Accents:
         for loudest in np.maximum.reduce(levels, axis=1).tolist():
             self._peak = max(self._peak * self._fall, loudest, _QUIETEST)
             gains.append((_PEAK / self._peak,))
-        heard, ceilings = self._levels, self._ceilings
+        heard = self._levels
         heard[0] = heard[-1]
-        now = heard[1:]
-        np.log1p(levels * np.array(gains, np.float32), out=now)
-        before = heard[:-1]
-        ceilings[:] = before
-        np.maximum(ceilings[:, 1:], before[:, :-1], out=ceilings[:, 1:])
-        np.maximum(ceilings[:, :-1], before[:, 1:], out=ceilings[:, :-1])
-        rise = now - ceilings
-        np.maximum(rise, 0.0, out=rise)
-        rises: list[list[float]] = (rise @ self._sum).tolist()
+        now = np.log1p(levels * np.array(gains, np.float32), out=heard[1:])
+        rise = now - np.maximum.reduce(self._around, axis=0)
+        rises: list[list[float]] = np.maximum(rise, _ZERO, out=rise).dot(self._sum).tolist()
         return rises
 
     def _strength(self, rise: list[float]) -> list[float]:
@@ -146,14 +141,18 @@ class Rhythm:
         self._trust = trust
         shares = self._rows()
         told = [self._told(mean[name], shares, base) for name in ("snare", "kick")]
-        self._beat = np.concatenate([c for c, _ in told]), np.concatenate([i for _, i in told], axis=1)
         strong: list[float] = []
         for r in pointer.rows:
             n = r.stop - r.start
             strong += [1.0, 0.0] * (n // 2) if n in (2, 4) else [1.0] + [0.5] * (n - 1)
         self._strong = np.array(strong, np.float32)
         self._places, shares, half = self._between(periods)
-        self._rest = self._told(np.where(half[:, None], mean["half"], mean["quarter"]), shares, base)
+        told.append(self._told(np.where(half[:, None], mean["half"], mean["quarter"]), shares, base))
+        self._constant = np.concatenate([c for c, _ in told])
+        self._inverse = np.concatenate([i for _, i in told], axis=1)
+        self._likely = np.ones_like(self._constant)
+        self._on_beats = self._likely[: 2 * NEAR].reshape(2, NEAR, 1)
+        self._off_beats = self._likely[2 * NEAR :]
 
     @staticmethod
     def _rows() -> F64:
@@ -204,6 +203,8 @@ class Rhythm:
     def beats(self, rise: F64) -> F32:
         """Likelihood of each beat of the bar from the rises of a frame, for ``BarPointer.advance``.
 
+        The frame's :meth:`between` is to follow the advance.
+
         Parameters
         ----------
         rise : ndarray, shape (2, 3)
@@ -213,13 +214,13 @@ class Rhythm:
         -------
         ndarray of float32, shape (NEAR, beats)
         """
-        flat = rise.reshape(-1).astype(np.float32)
-        constant, inverse = self._beat
-        snare, kick = np.exp(constant + flat @ inverse).reshape(2, NEAR, 1)
+        likely = rise.reshape(-1).astype(np.float32).dot(self._inverse, self._likely)
+        likely += self._constant
+        np.exp(likely, out=likely)
+        snare, kick = self._on_beats
         found: F32 = snare + (kick - snare) * self._strong
         return found
 
-    def between(self, rise: F64) -> None:
-        """Weigh what lies between beats, after the frame's advance."""
-        constant, inverse = self._rest
-        self._pointer.accent(self._places, np.exp(constant + rise.reshape(-1).astype(np.float32) @ inverse))
+    def between(self) -> None:
+        """Weigh what lies between beats by the same rises."""
+        self._pointer.accent(self._places, self._off_beats)

@@ -13,7 +13,6 @@ from realtime.hosting.fourier import rfft
 from realtime.hosting.spectral import LogMelSpec, mel_filterbank
 
 F32 = npt.NDArray[np.float32]
-_PER_DECADE = np.float32(1 / np.log(10.0))
 
 
 class BlockSpectrum:
@@ -32,6 +31,7 @@ class BlockSpectrum:
         self._bank = np.ascontiguousarray(bank[: self._bins]) * np.float32(spec.gamma)
         hann = np.hanning(spec.window + 1)[:-1]
         self._hann = (hann / (hann.sum() / 2)).astype(np.float32)
+        self._magnitudes = np.zeros(self._bins, np.float32)
         self._resize(1)
 
     def _resize(self, most: int) -> None:
@@ -39,6 +39,7 @@ class BlockSpectrum:
         self._work = np.zeros((most, self._window), np.float32)
         self._lines = np.zeros((most, self._window // 2 + 1), np.complex64)
         self._heard = self._lines[:, : self._bins]
+        self._one, self._line, self._newest = self._work[0], self._lines[0], self._heard[0]
 
     def levels(self, spans: F32) -> F32:
         """``gamma * mel`` of windows of sound, shape ``(n, window)`` → ``(n, bands)``."""
@@ -48,9 +49,7 @@ class BlockSpectrum:
         rfft(np.multiply(spans, self._hann, self._work[:n]), self._lines[:n])
         return np.abs(self._heard[:n]).dot(self._bank)
 
-    def frame(self, block: F32, out: F32) -> None:
-        """Write ``log10(1 + gamma * mel)`` of the end of `block`, at least a window long, to `out`, (bands,)."""
-        rfft(np.multiply(block[-self._window :], self._hann, self._work[0]), self._lines[0])
-        np.abs(self._heard[0]).dot(self._bank, out)
-        np.log1p(out, out)
-        out *= _PER_DECADE
+    def level(self, block: F32, out: F32) -> None:
+        """Write ``gamma * mel`` of the end of `block`, at least a window long, to `out`, (bands,)."""
+        rfft(np.multiply(block[-self._window :], self._hann, self._one), self._line)
+        np.abs(self._newest, self._magnitudes).dot(self._bank, out)

@@ -239,11 +239,11 @@ class Mel:
         return magnitudes.dot(self._bank)
 
 
-def logarithm(levels: F32) -> F32:
+def logarithm(levels: F32, out: F32 | None = None) -> F32:
     """``log10(1 + level)``: log-mels of levels."""
-    out: F32 = np.log1p(levels)
-    out *= _PER_DECADE
-    return out
+    found: F32 = np.log1p(levels, out)
+    found *= _PER_DECADE
+    return found
 
 
 def log_mels(magnitudes: F32, spec: LogMelSpec) -> F32:
