@@ -33,7 +33,7 @@ CENTRE = 1
 """Steps before a state passes on at which its beat lies: one before and one after are near it, too."""
 NEAR = 5
 """Rows in which something is observed during a frame, from the second on."""
-_LEAST = np.float32(1e-30)
+_LEAST = np.array(1e-30, np.float32)
 
 
 @dataclass(frozen=True)
@@ -142,6 +142,7 @@ class BarPointer:
         self._ahead = np.arange(2 * self.ring) % self.ring
         self._joint, self._passed, self._new = np.zeros((3, STEPS, self.beats, self.size), np.float32)
         self._passed_rows, self._new_rows = (a.reshape(-1, self.size) for a in (self._passed, self._new))
+        self._factor = np.zeros((), np.float32)
         self._restart = np.zeros((self.beats, self.size), np.float32)
         # What is told about the rows: the logarithms of "another beat", of "first" against it, and of the bar.
         self._basis = np.stack([np.ones(self.beats), self.first, np.zeros(self.beats)])
@@ -210,7 +211,8 @@ class BarPointer:
         np.matmul(self._succession, self._joint, out=self._passed)
         self._passed_rows.dot(self._change, self._new_rows)
         new = self._new
-        new += np.multiply(self._anew, np.float32(self.total), out=self._restart)
+        self._factor[()] = self.total
+        new += np.multiply(self._anew, self._factor, out=self._restart)
         mass = np.add.reduce(new, axis=1)
         new /= (mass + _LEAST)[:, None, :]
         self.weight[passing] = 0.0

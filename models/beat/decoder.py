@@ -34,7 +34,8 @@ BINS = 48
 """Of the phase, to find its strongest."""
 ATTACK = 3.0
 """Rise, against its mean, of what counts as the first attack."""
-_HALF = np.float32(0.5)
+_HALF = np.array(0.5, np.float32)
+_LEAST_PHASE = np.array(0.1)
 RENEW_EVERY = 5
 """Frames between two uses of the network's tempo, which hardly changes from one to the next."""
 
@@ -122,6 +123,9 @@ class BeatDecoder:
         self._neighbours = (apart <= NEIGHBOURS // 2).astype(np.float32)
         away = np.abs((np.subtract.outer(np.arange(BINS), np.arange(BINS)) + BINS // 2) % BINS - BINS // 2)
         self._smoothing = np.clip(3.0 - away, 0.0, None)
+        self._mode = np.zeros((), np.float32)
+        self._reach = np.array(self.config.reach, np.float32)
+        self._phase_weight = np.array(self.config.phase_weight)
         self._periods = self.filter.periods.astype(np.float64)
         self._circle = np.arange(-4, BINS + 5) % BINS
         self.reset()
@@ -253,8 +257,8 @@ class BeatDecoder:
     def _bar_likelihood(self, phase: Probabilities) -> F64:
         """Of each beat of each metre, from the network's idea of the position in the bar."""
         likely = phase.astype(np.float64).dot(self._bar_bins)
-        likely += 0.1
-        out: F64 = np.power(likely, self.config.phase_weight, out=likely)
+        likely += _LEAST_PHASE
+        out: F64 = np.power(likely, self._phase_weight, out=likely)
         return out
 
     def observation(self) -> BeatObservation:
@@ -293,10 +297,11 @@ class BeatDecoder:
         low, high = self._chains()
         mass, phase, _ = f.around(low, high)
         mode = self._strongest(phase, mass, time)
-        away = phase - np.float32(mode - 0.5)
+        self._mode[()] = mode - 0.5
+        away = phase - self._mode
         away -= np.floor(away)
         away -= _HALF
-        weight = mass * (np.abs(away) < c.reach)
+        weight = mass * (np.abs(away) < self._reach)
         by_chain = np.add.reduce(weight, axis=0)
         total = float(np.add.reduce(by_chain)) + 1e-30
         centre = mode + float(np.vdot(weight, away)) / total

@@ -49,7 +49,7 @@ LAG = 2
 _PEAK, _QUIETEST, _TAU = 300.0, 3.0, 10.0
 _FIRST, _LEAST = 0.03, 0.004
 _POWER, _CAP = 1.2, 16.0
-_ZERO = np.float32(0.0)
+_ZERO = np.zeros((), np.float32)
 
 
 class Accents:
@@ -74,6 +74,7 @@ class Accents:
         self._levels = framed[:, 1:-1]
         self._levels[:] = 0.0
         self._around = np.ndarray((3, EACH, SPEC.bands), np.float32, framed, strides=(4, framed.strides[0], 4))
+        self._gains = np.zeros((EACH, 1), np.float32)
         self._mean = [_FIRST] * 3
         self._heard = 0
         self._late = [[0.0] * 3 for _ in range(EACH + LAG)]
@@ -98,13 +99,12 @@ class Accents:
 
     def _rises(self, levels: F32) -> list[list[float]]:
         """Mean rise of each band over the step before, its neighbours included, in powers of ten."""
-        gains = []
-        for loudest in np.maximum.reduce(levels, axis=1).tolist():
-            self._peak = max(self._peak * self._fall, loudest, _QUIETEST)
-            gains.append((_PEAK / self._peak,))
+        for k, row in enumerate(levels):
+            self._peak = max(self._peak * self._fall, float(row[row.argmax()]), _QUIETEST)
+            self._gains[k, 0] = _PEAK / self._peak
         heard = self._levels
         heard[0] = heard[-1]
-        now = np.log1p(levels * np.array(gains, np.float32), out=heard[1:])
+        now = np.log1p(levels * self._gains, out=heard[1:])
         rise = now - np.maximum.reduce(self._around, axis=0)
         rises: list[list[float]] = np.maximum(rise, _ZERO, out=rise).dot(self._sum).tolist()
         return rises

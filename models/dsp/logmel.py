@@ -47,7 +47,10 @@ class BlockSpectrum:
         if n > len(self._work):
             self._resize(n)
         rfft(np.multiply(spans, self._hann, self._work[:n]), self._lines[:n])
-        return np.abs(self._heard[:n]).dot(self._bank)
+        magnitudes = np.abs(self._heard[:n])
+        if n > 2:
+            return magnitudes.dot(self._bank)
+        return np.array([row.dot(self._bank) for row in magnitudes])  # quicker than a product of so few rows
 
     def level(self, block: F32, out: F32) -> None:
         """Write ``gamma * mel`` of the end of `block`, at least a window long, to `out`, (bands,)."""

@@ -94,7 +94,8 @@ class Level(Plugin):
         self._left += new * (left / _HOP - self._left)
         self._right += new * (right / _HOP - self._right)
         self._cross += new * (cross / _HOP - self._cross)
-        self._tops = (*self._tops[1:], float(np.maximum.reduce(np.abs(newest), axis=None)))
+        loud = np.abs(newest).reshape(-1)
+        self._tops = (*self._tops[1:], float(loud[loud.argmax()]))
         self._peak = max(_decibel(self._tops[-1]), self._peak - self._fall, SILENCE)
         self._hops += 1
         found = [

@@ -16,6 +16,7 @@ _OVER = 1.5
 _REARM = 0.4
 _LOUD = 0.08
 _KEEP = math.exp(-_HOP / 5.0)
+_ONES = np.ones(FLUX.size, np.float32)
 _MEAN_RISE = 1 / (FLUX.size * math.log(10.0))  # per band, in powers of ten
 
 
@@ -64,7 +65,7 @@ class Onset(Plugin):
             self._refractory = round(value / 1000 / _HOP)
 
     def process(self, block: Array, time: float) -> list[Feature]:
-        rise = float(np.add.reduce(block)) * _MEAN_RISE
+        rise = float(block.dot(_ONES)) * _MEAN_RISE
         limit = self._threshold * (_FLOOR + _OVER * self._total / _MEAN)
         slot = self._frames % _MEAN
         self._total += rise - self._recent[slot]

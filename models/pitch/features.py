@@ -35,6 +35,7 @@ SPECTRA = ((LONGEST, 320), (512, 192))
 SIZE = len(SPECTRA) * BINS + len(WINDOWS) * PITCHES
 
 _FALL = math.exp(-2 * HOP / RATE / 0.5)
+_ZERO = np.zeros((), np.float32)
 _LINES = 2048  # samples of a Fourier transform
 _RANGE = 1e5  # of power that is told apart: 50 dB
 
@@ -98,7 +99,7 @@ class Evidence:
         self._spectra.process(block, _RANGE / (2 * self._loudest), self._bins)
         curves = self.periodicity.curves  # finer than the bins; no peak of it may be lost
         np.maximum(curves.take(self._below, 1), curves.take(self._above, 1), out=told)
-        np.maximum(told, 0.0, out=told)
+        np.maximum(told, _ZERO, out=told)
         return frame
 
 
@@ -115,6 +116,7 @@ class _Spectra:
         self._below = at.astype(np.intp)
         self._share = (at - self._below).astype(np.float32)
         self._edges = np.ceil(edges[self._close : -1]).astype(np.intp)
+        self._scale = np.zeros((), np.float32)
         self._lines = np.zeros((len(SPECTRA), _LINES // 2 + 1), np.complex64)
         used = self._lines[:, : int(np.ceil(edges[-1]))]
         self._real, self._imaginary = used.real, used.imag
@@ -132,7 +134,8 @@ class _Spectra:
         step *= self._share
         np.add(low, step, out=out[:, :close])
         np.maximum.reduceat(power, self._edges, 1, out=out[:, close:])
-        out *= np.float32(scale)
+        self._scale[()] = scale
+        out *= self._scale
         np.log1p(out, out=out)
         out *= np.float32(1 / math.log1p(_RANGE))
 

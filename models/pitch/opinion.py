@@ -15,7 +15,7 @@ F32 = npt.NDArray[np.float32]
 
 WEIGHTS = Path(__file__).with_name("pitch.onnx")
 _REACH = 6.0  # natural units of log-probability from 1 down to 0
-_ONE = np.float32(1)
+_ONE, _ZERO = np.ones((), np.float32), np.zeros((), np.float32)
 _ODDS = 0.2  # of the voicing: in training something sounds most of the time
 
 
@@ -53,7 +53,7 @@ class Opinion:
         np.multiply(pitch.take(self._below), self._whole, out=likely)
         likely += pitch[1:].take(self._below) * self._share
         likely += _ONE
-        np.maximum(likely, 0.0, out=likely)
+        np.maximum(likely, _ZERO, out=likely)
 
     def reset(self) -> None:
         """Forget all sound."""

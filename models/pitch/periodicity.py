@@ -36,8 +36,8 @@ TAPS = 24
 
 _SOFT = 3000.0  # Hz; above, noise outweighs what harmonics tell
 _HALF = 8  # taps on each side of a lag that is read between whole ones
-_LEAST = np.float32(1e-18)
-_FALLEN = np.float32(0.2)
+_LEAST = np.array(1e-18, np.float32)
+_FALLEN = np.array(0.2, np.float32)
 
 
 class Window(NamedTuple):

@@ -20,11 +20,12 @@ F32 = npt.NDArray[np.float32]
 
 _OCTAVE = 0.07  # advantage of each octave up: a period's multiples fit as well as the period
 _LEAN, _DOUBT = 0.2, 5.0  # of a network's share at perfect periodicity, and more of it below
-_KEPT = np.float32(0.5)  # of the past, per hop
-_STEP = np.float32(0.02)  # cost of moving by one grid step, the most that is possible per hop without a jump
-_FALL = np.float32(0.2)  # cost of a jump
+# Arrays without axes: numpy takes them much more quickly than numbers.
+_KEPT = np.array(0.5, np.float32)  # of the past, per hop
+_STEP = np.array(0.02, np.float32)  # cost of moving by one grid step, the most per hop without a jump
+_FALL = np.array(0.2, np.float32)  # cost of a jump
 _SHARP = 0.01
-_LEAST = np.float32(1e-6)
+_LEAST = np.array(1e-6, np.float32)
 
 CLEAR = 0.95
 """Periodicity that accompaniments and noise hardly ever reach: something sounds alone."""
@@ -57,6 +58,8 @@ class PitchTracker:
         self._bonus = (np.arange(len(GRID)) * _OCTAVE / STEPS).astype(np.float32)
         self._clear = np.zeros(len(judged), np.float32)
         self._best, self._reach, self._total, self._work = np.zeros((4, len(GRID)), np.float32)
+        self._jump, self._network, self._rest = (np.zeros((), np.float32) for _ in range(3))
+        self.reset()
 
     def process(self, curves: F32, likely: F32 | None = None, share: float = 0.0) -> Estimate:
         """Follow the pitch for a hop.
@@ -83,19 +86,21 @@ class PitchTracker:
         work += _LEAST
         total /= work
         past, reach = self._best, self._reach
-        np.maximum(past, np.maximum.reduce(past) - _FALL, out=reach)
+        np.maximum(past, self._jump, out=reach)
         past -= _STEP
         np.maximum(reach[1:], past[:-1], out=reach[1:])
         np.maximum(reach[:-1], past[1:], out=reach[:-1])
         reach *= _KEPT
         np.add(total, self._bonus, out=work)
         if likely is not None:
-            share *= min(1.0, _LEAN + _DOUBT * (1 - float(np.maximum.reduce(total))))
-            work *= np.float32(1 - share)
-            work += np.multiply(likely, np.float32(share), out=past)
+            share *= min(1.0, _LEAN + _DOUBT * (1 - float(total[total.argmax()])))
+            self._network[()], self._rest[()] = share, 1 - share
+            work *= self._rest
+            work += np.multiply(likely, self._network, out=past)
         reach += work
         self._best, self._reach = reach, past
         k = int(reach.argmax())
+        np.subtract(reach[k], _FALL, out=self._jump)
         low = max(0, k - 3)
         at = low + int(work[low : k + 4].argmax())
         fine = _peak(total, at)
@@ -105,6 +110,7 @@ class PitchTracker:
     def reset(self) -> None:
         """Forget the past."""
         self._best[:] = 0.0
+        self._jump[()] = -_FALL
 
 
 def _peak(curve: F32, k: int) -> int | None:

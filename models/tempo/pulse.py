@@ -113,7 +113,8 @@ class PulseFilter:
         """
         self._flux[:-1] = [min(f, _CAP) ** _POWER for f in flux]
         score = self._score.dot(self._flux)
-        likelihood = np.exp(score - np.maximum.reduce(score))
+        best = score.argmax()
+        likelihood = np.exp(score - score[best : best + 1])
         self._heard += 1
         if self._heard % _NORMALISE == 0:
             likelihood /= np.add.reduce(self._belief)

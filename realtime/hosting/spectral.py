@@ -18,9 +18,10 @@ from realtime.hosting.fourier import rfft
 
 F32 = npt.NDArray[np.float32]
 
-_PER_DECADE = np.float32(1 / np.log(10.0))
+# Constants are arrays without axes: next to an array, numpy takes these much more quickly than numbers.
+_PER_DECADE = np.array(1 / np.log(10.0), np.float32)
 _AT_ONCE = 64
-_ZERO = np.float32(0.0)
+_ZERO = np.zeros((), np.float32)
 _PEAK, _QUIETEST, _PEAK_SECONDS = 300.0, 3.0, 10.0
 
 
@@ -275,6 +276,7 @@ class Rises:
         self._now = framed[1:-1]
         self._around = np.ndarray((3, spec.size), np.float32, framed, strides=(4, 4))
         self._loudest = [np.zeros(spec.size, np.float32) for _ in range(spec.lag)]
+        self._gain = np.zeros((), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -287,8 +289,9 @@ class Rises:
     def take(self, levels: F32) -> F32:
         """Rises per band in natural logarithms, zero or more, of the next frame of :class:`Mel`."""
         now = self._now
-        self._peak = max(self._peak * self._fall, float(np.maximum.reduce(levels)), _QUIETEST)
-        np.multiply(levels, _PEAK / self._peak, now)
+        self._peak = max(self._peak * self._fall, float(levels[levels.argmax()]), _QUIETEST)
+        self._gain[()] = _PEAK / self._peak
+        np.multiply(levels, self._gain, now)
         np.log1p(now, now)
         loudest = self._loudest[self._frames % len(self._loudest)]
         self._frames += 1
