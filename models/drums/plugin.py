@@ -1,4 +1,4 @@
-"""Drums: hits and their classes, told within 20 ms, also inside a full mix."""
+"""Drums: hits and their classes, also inside a full mix."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Drums(Plugin):
     descriptor = Descriptor(
         identifier="drums",
         name="Drums",
-        description="Hits of any drum, and of kick, snare and hi-hat, within 20 ms",
+        description="Hits of any drum, and of kick, snare and hi-hat, also inside a full mix",
         maker="Sidechain",
         license="MIT",
         version="2.0.0",
