@@ -222,7 +222,7 @@ class BeatNet(nn.Module):
     mean: Tensor
     scale: Tensor
 
-    def __init__(self, config: NetConfig, mixed: bool = True) -> None:
+    def __init__(self, config: NetConfig, mixed: bool = False) -> None:
         super().__init__()
         self.config = config
         self.mixed = mixed

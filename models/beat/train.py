@@ -100,6 +100,9 @@ def main() -> None:
     ap.add_argument("--from", dest="start", type=Path, help="start from this checkpoint or exported network")
     ap.add_argument("--teacher", type=Path, metavar="ONNX", help="learn from this ensemble's answers as well")
     ap.add_argument("--trust", type=float, default=0.5, help="share of the loss that is the teacher's")
+    ap.add_argument(
+        "--mixed", action="store_true", help="matrices in bfloat16: faster only where the processor has it"
+    )
     ap.add_argument("--refresh", type=int, default=0, help="look for new pieces every so many steps")
     a = ap.parse_args()
     torch.set_num_threads(1)
@@ -122,6 +125,7 @@ def main() -> None:
         normalise(net, sampler)
         if a.start:
             net.load_state_dict(loop.load(a.start)["mean"], strict=False)
+    net.mixed = a.mixed
     print(f"{loop.parameters(net)} parameters, {len(sampler.items)} pieces, {sampler.hours:.1f} h", flush=True)
 
     def step(number: int, model: nn.Module) -> dict[str, Tensor]:
