@@ -304,7 +304,7 @@ class BeatDecoder:
         weight = mass * (np.abs(away) < self._reach)
         by_chain = np.add.reduce(weight, axis=0)
         total = float(np.add.reduce(by_chain)) + 1e-30
-        centre = mode + float(np.vdot(weight, away)) / total
+        centre = mode + float(weight.ravel().dot(away.ravel())) / total
         period = float(by_chain.dot(self._periods[low:high])) / total * STEP
         return Reading(time, centre % 1.0, period, total / (f.total + 1e-30))
 

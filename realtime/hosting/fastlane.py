@@ -30,8 +30,8 @@ from realtime.hosting.frontend import MOST_AHEAD, FrontEnd
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, Feature, InputSpec
 from realtime.hosting.slot import Slot
 from realtime.hosting.slowlane import SlowLane
-from realtime.musical import BeatObservation
-from realtime.transport import Glance, Transport
+from realtime.musical import Beat, BeatObservation
+from realtime.transport import Glance, Transport, TransportEvent
 
 F32 = npt.NDArray[np.float32]
 
@@ -52,7 +52,7 @@ _MOST_COMMANDS = 256
 _VALUES_EVERY = 4
 """Ticks between two updates of the transport's values on the bus (20 ms)."""
 
-_GLANCE = {name: name for name in (*(f"transport.{field}" for field in Glance._fields), "transport.state")}
+_GLANCE = tuple(f"transport.{field}" for field in Glance._fields)
 
 DEADLINE = 0.01
 """Seconds after its sound was there within which a block is to be done: the hop of most plugins. ``missed`` counts
@@ -275,18 +275,26 @@ class FastLane:
     def _tick(self) -> None:
         self._frontend.step()
         self.ticks += 1
-        self.now = self._base / ENGINE_RATE + self.ticks * TICK_SECONDS
-        now = self.now
+        self.now = now = self._base / ENGINE_RATE + self.ticks * TICK_SECONDS
+        ahead = self._made
         for slot in self.slots:
-            made = self._made.get(slot)
-            results = made[self.ticks] if made is not None else self._results(slot, now)
+            if ahead and slot in ahead:
+                results = ahead[slot][self.ticks]
+            else:
+                feed = slot.feed
+                if feed is None or feed.stream.ticks < feed.due_at:  # most of them in most ticks
+                    continue
+                results = self._results(slot, now)
             if isinstance(results, str):
                 self.bus.publish(now, now, "host", "plugin_error", None, results)
             elif results:
                 self._publish(slot, results, now)
         self._heartbeat("")
         for name, transport in self.transports.items():
-            self._advance(name, transport, now)
+            if beats := transport.advance(now):
+                self._tell(name, beats)
+            if events := transport.events():
+                self._changed(name, events, now)
         if self.ticks % _VALUES_EVERY == 0:
             self._musical_values(now)
         if self.side is not None:
@@ -335,19 +343,23 @@ class FastLane:
             else:
                 self.bus.publish(at, now, slot.identifier, output, value, label)
 
-    def _advance(self, name: str, transport: Transport, now: float) -> None:
-        for beat in transport.advance(now):
+    def _tell(self, name: str, beats: list[Beat]) -> None:
+        for beat in beats:
             self.bus.publish(beat.time, beat.emitted, name, "beat", float(beat.beat_in_bar))
-        for event in transport.events():
-            if name == self.main:
+
+    def _changed(self, name: str, events: list[TransportEvent], now: float) -> None:
+        if name == self.main:
+            for event in events:
                 self.bus.publish(event.time, now, "transport", event.name, None, event.label or None)
 
     def _musical_values(self, now: float) -> None:
         transport = self.transports.get(self.main)
         if transport is None:
             return
-        shown = [(name, now, float(value), None) for name, value in zip(_GLANCE, transport.glance())]
-        self.bus.take(_GLANCE, [*shown, ("transport.state", now, None, transport.lock)])
+        put = self.bus.set
+        for name, value in zip(_GLANCE, transport.glance()):
+            put(name, now, float(value))
+        put("transport.state", now, None, transport.lock)
 
     def _gap(self, lost: int, rate: int) -> None:
         """Sound is missing: a short gap becomes silence, a long one a jump in time."""

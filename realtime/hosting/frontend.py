@@ -282,13 +282,15 @@ class Feed:
 
     def next(self) -> tuple[F32, float] | None:
         """The next block or frame and the stream time of its end; None if it is not there yet."""
-        stream = self.stream
-        if stream.ticks < self.due_at:
-            return None
+        return self.take() if self.due() else None
+
+    def take(self) -> tuple[F32, float]:
+        """The next block or frame, which is due, and the stream time of its end."""
+        stream, frames = self.stream, self._frames
         number = self.taken + 1
-        self.go_to(number)
         end = number * self._hop
-        frames = self._frames
+        self.taken = number
+        self.due_at = (end + self._hop - 1) * ENGINE_RATE // self._span + 1
         return stream.window(end, self._length) if frames is None else frames.frame(number), stream.time(end)
 
     def skip(self) -> None:

@@ -198,12 +198,11 @@ class CombineSlot(_KindSlot):
         if bus.counted != self._counted:
             self._counted = bus.counted
             self._values = [name for name in bus.values() if self._wanted(name)]
-        found = {n: Latest(e.time, e.value, e.label, now - e.time) for n, e in self._events.items()}
+        found = {n: _new(Latest, (e.time, e.value, e.label, now - e.time)) for n, e in self._events.items()}
         for name in self._values:
             newest = bus.value(name)
             if newest is not None:
-                time, value, label = newest
-                found[name] = _new(Latest, (time, value, label, now - time))
+                found[name] = _new(Latest, (*newest, now - newest.time))
         return found
 
     def _wanted(self, name: str) -> bool:

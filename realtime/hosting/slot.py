@@ -41,7 +41,7 @@ class Cost:
     """What the calls of a plugin take; a fixed history, so it never grows."""
 
     def __init__(self) -> None:
-        self._recent = np.zeros(_HISTORY, np.float64)
+        self._recent = [0.0] * _HISTORY
         self.calls = 0
         self.total = 0.0
 
@@ -54,15 +54,15 @@ class Cost:
     def percentiles(self) -> tuple[float, float, float]:
         """p50, p99 and maximum of the recent calls, seconds."""
         recent = self._recent[: min(self.calls, _HISTORY)]
-        if not len(recent):
+        if not recent:
             return 0.0, 0.0, 0.0
         p50, p99 = np.percentile(recent, (50, 99))
-        return float(p50), float(p99), float(recent.max())
+        return float(p50), float(p99), max(recent)
 
     def percentile(self, percent: float) -> float:
         """What so many of 100 recent calls did not exceed, seconds; 0 before the first."""
         recent = self._recent[: min(self.calls, _HISTORY)]
-        return float(np.percentile(recent, percent)) if len(recent) else 0.0
+        return float(np.percentile(recent, percent)) if recent else 0.0
 
 
 class Slot:
@@ -164,8 +164,9 @@ class Slot:
         assert self._plugin is not None
         results: list[Feature] = []
         feed, clock, process = self.feed, self.clock, self._plugin.process
-        while (due := feed.next()) is not None:
-            block, block_time = due
+        stream = feed.stream
+        while stream.ticks >= feed.due_at:
+            block, block_time = feed.take()
             start = clock()
             try:
                 features = process(block, block_time)
