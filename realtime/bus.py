@@ -196,6 +196,8 @@ class Bus:
             return Reader(self, self._next)
 
     def _since(self, position: int, most: int) -> tuple[list[Event], int, int]:
+        if position == self._next:  # most polls find nothing
+            return [], position, 0
         with self._changed:
             log = self._log
             first = self._next - len(log)

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from models.beat.features import HOP, LABEL_DELAY, SAMPLE_RATE, WINDOW
+from models.beat.rhythm import BESIDE
 from models.beat.tracker import Tracker
 from realtime.hosting.plugin import Array, AudioInput, Context, Descriptor, Feature, Output, Parameter, Plugin
 
@@ -20,7 +21,7 @@ class Beat(Plugin):
         maker="Sidechain",
         license="MIT",
         version="1",
-        input=AudioInput(SAMPLE_RATE, 1, HOP, WINDOW),
+        input=AudioInput(SAMPLE_RATE, 1, HOP, WINDOW, BESIDE),
         outputs=(
             Output("pulse", "observation", rate=50.0, description="Belief for the transport"),
             Output("activation", "vector", size=2, rate=50.0, description="Beat; downbeat if it is a beat"),
@@ -35,13 +36,19 @@ class Beat(Plugin):
     def prepare(self, context: Context) -> None:
         """Load the network; raises ``UserError`` if it is missing."""
         self._tracker = Tracker()
+        self._levels: Array | None = None
         self._window = {"low_bpm": 40.0, "high_bpm": 280.0}
         for identifier, value in context.parameters.items():
             self.parameter(identifier, value)
 
+    def beside(self, levels: Array) -> None:
+        """Spectra for the accents."""
+        self._levels = levels
+
     def process(self, block: Array, time: float) -> Iterable[Feature]:
         """One hop of 20 ms."""
-        self._tracker.step(block, time)
+        self._tracker.step(block, time, self._levels)
+        self._levels = None
         pulse = self._tracker.pulse
         return (
             Feature("pulse", time, self._tracker.decoder.observation()),

@@ -16,7 +16,9 @@ import numpy.typing as npt
 
 from models.beat.barpointer import CENTRE, NEAR, STEP, BarPointer
 from models.beat.features import SAMPLE_RATE, centres
+from models.dsp.flux import FLUX_SPEC
 from models.dsp.logmel import BlockSpectrum
+from realtime.hosting.plugin import Beside
 from realtime.hosting.spectral import LogMelSpec
 
 F32 = npt.NDArray[np.float32]
@@ -27,6 +29,8 @@ Bool = npt.NDArray[np.bool_]
 SPEC = LogMelSpec(SAMPLE_RATE, round(STEP * SAMPLE_RATE), 512, 60, 30.0, 11_000.0, 1000.0)
 EACH = 2
 """Spectra per frame of the network: one for each step of the filter."""
+BESIDE = Beside(FLUX_SPEC, tuple(k * SPEC.hop // FLUX_SPEC.hop for k in reversed(range(EACH))))
+"""The same out of the spectrum that the host makes for onset, tempo and drums."""
 
 PATTERN = {
     # expected rise in the low, middle and high band, against each other
@@ -79,22 +83,26 @@ class Accents:
         self._heard = 0
         self._late = [[0.0] * 3 for _ in range(EACH + LAG)]
 
-    def step(self, block: F32) -> F64:
+    def step(self, block: F32, levels: F32 | None = None) -> F64:
         """Take the newest sound.
 
         Parameters
         ----------
         block : ndarray of float32, shape (n,), n >= 752
             At 24 kHz, right-aligned, 480 samples further on than the last.
+        levels : ndarray of float32, shape (2, 60), optional
+            Its two spectra, where these are there already.
 
         Returns
         -------
         ndarray, shape (2, 3)
             Compressed rises of two steps, aligned with the network's answer.
         """
-        newest = block[-SPEC.window - (EACH - 1) * SPEC.hop :]
-        spans = np.ndarray((EACH, SPEC.window), np.float32, newest, strides=(4 * SPEC.hop, 4))
-        self._late = self._late[EACH:] + [self._strength(r) for r in self._rises(self._spectrum.levels(spans))]
+        if levels is None:
+            newest = block[-SPEC.window - (EACH - 1) * SPEC.hop :]
+            spans = np.ndarray((EACH, SPEC.window), np.float32, newest, strides=(4 * SPEC.hop, 4))
+            levels = self._spectrum.levels(spans)
+        self._late = self._late[EACH:] + [self._strength(r) for r in self._rises(levels)]
         return np.array(self._late[:EACH])
 
     def _rises(self, levels: F32) -> list[list[float]]:

@@ -43,8 +43,11 @@ class Tracker:
         self.decoder.reset()
         self.pulse = np.zeros(2, np.float32)
 
-    def step(self, block: F32, end: float) -> PredictedBeat | None:
-        """Take the newest 4096 samples, which end at stream second `end`; once per 480 samples."""
+    def step(self, block: F32, end: float, levels: F32 | None = None) -> PredictedBeat | None:
+        """Take the newest 4096 samples, which end at stream second `end`; once per 480 samples.
+
+        `levels` are the spectra of :class:`~models.beat.rhythm.Accents`, where these are there already.
+        """
         frame = self.features.frame(block)
         self.pulse, tempo, phase, _ = self.network.step(frame)
-        return self.decoder.step(self.pulse, end, tempo, phase, self.accents.step(block), frame)
+        return self.decoder.step(self.pulse, end, tempo, phase, self.accents.step(block, levels), frame)

@@ -14,7 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from models.dsp.flux import FLUX_SPEC as SHORT
 from realtime.hosting.fourier import rfft
-from realtime.hosting.plugin import AudioInput
+from realtime.hosting.plugin import AudioInput, Beside
 from realtime.hosting.spectral import mel_filterbank
 
 F32 = npt.NDArray[np.float32]
@@ -34,7 +34,8 @@ _THIN, _TAPS, _SPAN = 8, 64, 256
 _RISE = 200
 _FRESH = HOP // _THIN
 BLOCK = SHORT.window + HOP // 2
-INPUT = AudioInput(RATE, 1, HOP, BLOCK)
+INPUT = AudioInput(RATE, 1, HOP, BLOCK, Beside(SHORT, (1, 0)))
+_BACK = np.array(1 / SHORT.gamma, np.float32)
 _AT_ONCE = 64
 
 
@@ -62,23 +63,28 @@ class Features:
         self._short = self._out[: 2 * BANDS].reshape(2, BANDS)
         self._low = self._out[2 * BANDS :]
 
-    def frame(self, block: F32) -> F32:
+    def frame(self, block: F32, levels: F32 | None = None) -> F32:
         """Magnitudes of the instant at which `block` ends; blocks come one after another.
 
         Parameters
         ----------
         block : ndarray of float32, shape (632,)
+        levels : ndarray of float32, shape (2, 60), optional
+            The short spectra times gamma, where these are there already.
 
         Returns
         -------
         ndarray of float32, shape (152,)
             Overwritten by the next call.
         """
-        spans = np.ndarray((2, SHORT.window), np.float32, block, strides=(2 * HOP, 4))
-        rfft(np.multiply(spans, self._hann, out=self._work), self._lines)
-        np.abs(self._heard_lines, out=self._magnitudes)
-        for magnitudes, short in zip(self._magnitudes, self._short):
-            magnitudes.dot(self._bank, short)  # quicker than one product of two rows
+        if levels is None:
+            spans = np.ndarray((2, SHORT.window), np.float32, block, strides=(2 * HOP, 4))
+            rfft(np.multiply(spans, self._hann, out=self._work), self._lines)
+            np.abs(self._heard_lines, out=self._magnitudes)
+            for magnitudes, short in zip(self._magnitudes, self._short):
+                magnitudes.dot(self._bank, short)  # quicker than one product of two rows
+        else:
+            np.multiply(levels, _BACK, out=self._short)
         self._older[:] = self._past[_FRESH:]
         np.dot(block[-self._heard :], self._thinning, out=self._fresh)
         np.dot(self._past, self._waves, out=self._parts)

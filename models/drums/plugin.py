@@ -25,6 +25,7 @@ class Drums(Plugin):
     """Onsets of drums and what was struck, by a small recurrent network."""
 
     weights: ClassVar[Path] = WEIGHTS
+    _levels: Array | None
 
     descriptor = Descriptor(
         identifier="drums",
@@ -63,9 +64,13 @@ class Drums(Plugin):
 
     def hear(self, block: Array) -> tuple[Array, float]:
         """The network's answer to one frame, and how surely a band plays."""
-        (answer,) = self._network.step(self._features.frame(block))
+        (answer,) = self._network.step(self._features.frame(block, self._levels))
+        self._levels = None
         self._band += _SETTLES * (float(answer[-1]) - self._band)
         return answer, self._band
+
+    def beside(self, levels: Array) -> None:
+        self._levels = levels
 
     def process(self, block: Array, time: float) -> list[Feature]:
         """One frame of 10 ms."""
@@ -85,3 +90,4 @@ class Drums(Plugin):
         self._network.reset()
         self._picker.reset()
         self._band = 0.5
+        self._levels = None

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from realtime.audio.channels import mix_down
 from realtime.audio.resample import StreamResampler
 from realtime.hosting.line import Line
-from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, InputSpec
+from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, Beside, InputSpec
 from realtime.hosting.spectral import (
     FluxSpec,
     LogMelSpec,
@@ -180,8 +180,10 @@ class SpectralNode:
     def restart(self) -> None:
         """Forget the sound so far."""
         self._first, self._frames = 0, self._frames[:0]
-        for layer in (*self._layers.values(), *self._mels.values()):
+        for layer in self._layers.values():
             layer.number = 0
+        for mel in self._mels.values():
+            mel.restart()
 
 
 class Layer:
@@ -210,15 +212,43 @@ class Layer:
         return self._node.frame(number)
 
 
-class MelLayer(Layer):
-    """Mel bands before the logarithm, which log-mels and flux share."""
+class MelLayer:
+    """Mel bands before the logarithm, which log-mels, flux and plugins share; the newest frames are kept."""
 
     def __init__(self, node: SpectralNode, spec: LogMelSpec) -> None:
-        super().__init__(node, spec)
+        self._node = node
         self._mel = Mel(spec)
+        self._kept = np.zeros((_BATCH, spec.size), np.float32)
+        self.restart()
 
-    def _make(self, number: int) -> F32:
-        return self._mel.levels(self._node.frame(number))
+    def frame(self, number: int) -> F32:
+        """Frame `number` (from 1)."""
+        at = number % _BATCH
+        row = self._kept[at]
+        if self._numbers[at] != number:
+            self._mel.levels(self._node.frame(number), row)
+            self._numbers[at] = number
+        return row
+
+    def restart(self) -> None:
+        """Forget the frames so far."""
+        self._numbers = [0] * _BATCH
+
+
+class Levels:
+    """Frames of mel bands beside the sound of a plugin."""
+
+    def __init__(self, layer: MelLayer, wanted: Beside, hop: int) -> None:
+        self._layer, self._ago = layer, wanted.ago
+        self._each = hop // wanted.mel.hop
+        self._given = np.zeros((len(wanted.ago), wanted.mel.bands), np.float32)
+
+    def __call__(self, taken: int) -> F32:
+        """For block number `taken` (from 1): shape ``(len(ago), bands)``, overwritten by the next call."""
+        newest, frame = taken * self._each, self._layer.frame
+        for row, ago in zip(self._given, self._ago):
+            row[:] = frame(newest - ago)
+        return self._given
 
 
 class LogMelLayer(Layer):
@@ -255,6 +285,8 @@ class Feed:
     spec : AudioInput or spectral spec
     node : SpectralNode, optional
         Where the frames of a spectral spec come from.
+    levels : Levels, optional
+        What the plugin wants beside the sound.
 
     Attributes
     ----------
@@ -264,8 +296,14 @@ class Feed:
         The stream's tick with which the next block is there.
     """
 
-    def __init__(self, stream: RateStream, spec: InputSpec, node: SpectralNode | None = None) -> None:
-        self.stream, self.spec, self.node = stream, spec, node
+    def __init__(
+        self,
+        stream: RateStream,
+        spec: InputSpec,
+        node: SpectralNode | None = None,
+        levels: Levels | None = None,
+    ) -> None:
+        self.stream, self.spec, self.node, self.levels = stream, spec, node, levels
         self._hop, self._span = spec.hop, TICK * stream.rate
         self._length = spec.length if isinstance(spec, AudioInput) else spec.window
         self._frames = None if node is None or isinstance(spec, AudioInput) else node.layer(spec)
@@ -317,14 +355,12 @@ class FrontEnd:
         if isinstance(spec, AudioInput):
             stream = self._stream(spec.sample_rate, spec.channels)
             stream.reserve(spec.length)
-            feed = Feed(stream, spec)
+            wanted = spec.beside
+            levels = Levels(self._node(wanted.mel.stft).levels(wanted.mel), wanted, spec.hop) if wanted else None
+            feed = Feed(stream, spec, levels=levels)
         else:
-            stft = spec.stft
-            stream = self._stream(stft.sample_rate, 1)
-            node = self._nodes.get(stft)
-            if node is None:
-                node = self._nodes[stft] = SpectralNode(stream, stft)
-            feed = Feed(stream, spec, node)
+            node = self._node(spec.stft)
+            feed = Feed(node.stream, spec, node)
         feed.rewind()
         return feed
 
@@ -366,6 +402,12 @@ class FrontEnd:
             stream.restart(origin)
         for node in self._nodes.values():
             node.restart()
+
+    def _node(self, stft: StftSpec) -> SpectralNode:
+        node = self._nodes.get(stft)
+        if node is None:
+            node = self._nodes[stft] = SpectralNode(self._stream(stft.sample_rate, 1), stft)
+        return node
 
     def _stream(self, rate: int, channels: int) -> RateStream:
         stream = self._streams.get((rate, channels))

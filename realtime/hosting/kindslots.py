@@ -184,8 +184,9 @@ class CombineSlot(_KindSlot):
         plugin = self._plugin
         assert isinstance(plugin, CombinePlugin)
         results: list[Feature] = []
-        while self.feed.due():
-            self.feed.skip()
+        feed = self.feed
+        while feed.due():
+            feed.skip()
             latest = self._latest(now)
             self._once(now, lambda given=latest: plugin.combine(given, now), results)  # type: ignore[misc]
         return results
@@ -193,8 +194,8 @@ class CombineSlot(_KindSlot):
     def _latest(self, now: float) -> dict[str, Latest]:
         bus = self._bus
         for event in self._reader.poll():
-            if self._wanted(event.name):
-                self._events[event.name] = event
+            if self._wanted(name := event.name):
+                self._events[name] = event
         if bus.counted != self._counted:
             self._counted = bus.counted
             self._values = [name for name in bus.values() if self._wanted(name)]
@@ -202,7 +203,8 @@ class CombineSlot(_KindSlot):
         for name in self._values:
             newest = bus.value(name)
             if newest is not None:
-                found[name] = _new(Latest, (*newest, now - newest.time))
+                time, value, label = newest
+                found[name] = _new(Latest, (time, value, label, now - time))
         return found
 
     def _wanted(self, name: str) -> bool:

@@ -151,6 +151,22 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
+class Beside:
+    """Which frames of a shared spectrum a plugin takes with its sound.
+
+    Parameters
+    ----------
+    mel : LogMelSpec
+        Taken before the logarithm: ``gamma * mel``.
+    ago : tuple of int
+        How many frames before the one that ends with the block, in the order wanted.
+    """
+
+    mel: LogMelSpec
+    ago: tuple[int, ...] = (0,)
+
+
+@dataclass(frozen=True, slots=True)
 class AudioInput:
     """Sound as samples.
 
@@ -165,14 +181,22 @@ class AudioInput:
         New samples per call, at `sample_rate`; a whole number of 5 ms ticks.
     window : int
         Samples per block, the newest last (right-aligned, zeros before the stream began); 0 = `hop`.
+    beside : Beside, optional
+        Frames of a shared mel spectrum, which ``Plugin.beside`` is given before each ``process``. Fast lane, one
+        channel.
     """
 
     sample_rate: int = ENGINE_RATE
     channels: int = 1
     hop: int = 480
     window: int = 0
+    beside: Beside | None = None
 
     def __post_init__(self) -> None:
+        if self.beside is not None:
+            mel = self.beside.mel
+            if self.channels > 1 or mel.sample_rate != self.sample_rate or self.hop % mel.hop:
+                raise ValueError("the spectrum beside the sound must be of its rate, its hop a part of the hop")
         if self.channels not in (1, 2):
             raise ValueError("channels must be 1 or 2")
         if self.hop <= 0 or (self.hop * ENGINE_RATE) % (self.sample_rate * TICK):
@@ -247,6 +271,8 @@ class Descriptor:
             raise ValueError(f"plugin {self.identifier}: a plugin of kind {self.kind} takes sound, not spectra")
         if self.lane == "slow" and isinstance(self.input, FluxSpec):
             raise ValueError(f"plugin {self.identifier}: spectral flux is for the fast lane only")
+        if self.kind != "frame" and isinstance(self.input, AudioInput) and self.input.beside is not None:
+            raise ValueError(f"plugin {self.identifier}: a spectrum beside the sound is for frame plugins only")
         if not _IDENTIFIER.match(self.identifier):
             raise ValueError(f"plugin identifier {self.identifier!r}: only a-z, 0-9 and -")
         if not self.outputs:
@@ -328,6 +354,12 @@ class Plugin:
         iterable of Feature, or None
         """
         raise NotImplementedError
+
+    def beside(self, levels: Array) -> None:
+        """Frames that ``descriptor.input.beside`` asks for, shape ``(len(ago), bands)``, for the next ``process``.
+
+        A plugin must do without as well: whoever drives it by itself calls ``process`` alone.
+        """
 
     def parameter(self, identifier: str, value: float) -> None:
         """A live parameter has changed; called between blocks on the lane's thread."""

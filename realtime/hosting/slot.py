@@ -164,11 +164,13 @@ class Slot:
         assert self._plugin is not None
         results: list[Feature] = []
         feed, clock, process = self.feed, self.clock, self._plugin.process
-        stream = feed.stream
+        stream, levels = feed.stream, feed.levels
         while stream.ticks >= feed.due_at:
             block, block_time = feed.take()
             start = clock()
             try:
+                if levels is not None:
+                    self._plugin.beside(levels(feed.taken))
                 features = process(block, block_time)
                 if features is not None:
                     self._take(features, now, results)
@@ -258,7 +260,9 @@ class Slot:
         """Check features and append them to `results`; raises whatever is wrong with them."""
         most = len(results) + MOST_FEATURES
         plain = self._plain
-        for feature in islice(features, MOST_FEATURES + 1):
+        if type(features) is not list or len(features) > MOST_FEATURES:
+            features = islice(features, MOST_FEATURES + 1)
+        for feature in features:
             if type(feature) is Feature:  # the usual case first: finite numbers, about now
                 name, at, value, label = feature
                 if (

@@ -235,9 +235,9 @@ class Mel:
     def __init__(self, spec: LogMelSpec) -> None:
         self._bank = mel_filterbank(spec) * np.float32(spec.gamma)
 
-    def levels(self, magnitudes: F32) -> F32:
+    def levels(self, magnitudes: F32, out: F32 | None = None) -> F32:
         """``gamma * mel`` of one frame, shape ``(bins,)`` → ``(bands,)``."""
-        return magnitudes.dot(self._bank)
+        return magnitudes.dot(self._bank, out)
 
 
 def logarithm(levels: F32, out: F32 | None = None) -> F32:

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from realtime.hosting import fourier
 from realtime.hosting.frontend import MOST_AHEAD, FrontEnd
-from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput
-from realtime.hosting.spectral import FluxSpec, LogMelSpec, StftSpec, frames
+from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, Beside
+from realtime.hosting.spectral import FluxSpec, LogMelSpec, StftSpec, frames, logarithm
 
 
 def ticks(samples: np.ndarray) -> np.ndarray:
@@ -192,3 +192,41 @@ def test_the_transform_is_numpys(shape: tuple[int, ...], inner: bool, monkeypatc
     x = np.random.default_rng(2).standard_normal(shape).astype(np.float32)
     expected = np.fft.rfft(x).astype(np.complex64)
     np.testing.assert_allclose(fourier.rfft(x, np.zeros_like(expected)), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("pushed", [1, 3, 32])
+def test_levels_beside_sound_are_those_of_the_shared_spectrum(pushed: int) -> None:
+    """Whoever asks first, however many ticks lie ready, and after a restart."""
+    mel = LogMelSpec(24_000, 120, 512, 60)
+    front = FrontEnd()
+    beside = front.feed(AudioInput(24_000, 1, 480, 1024, Beside(mel, (2, 0))))
+    shared = front.feed(mel)
+    sound = noise(1.0)
+    for _ in range(2):
+        told, made = [], []
+        for at in range(0, len(sound) // TICK, pushed):
+            front.append(sound[at * TICK : (at + pushed) * TICK])
+            for _ in range(len(sound[at * TICK : (at + pushed) * TICK]) // TICK):
+                front.step()
+                if beside.due():
+                    beside.take()
+                    assert beside.levels is not None
+                    told.append(beside.levels(beside.taken).copy())
+                if at % 2 and shared.due():  # not in every turn, so that frames of long ago are asked for as well
+                    while (due := shared.next()) is not None:
+                        made.append(due[0])
+        while (due := shared.next()) is not None:
+            made.append(due[0])
+        wanted = np.array(made)
+        for k, levels in enumerate(told):
+            np.testing.assert_array_equal(logarithm(levels), wanted[[4 * k + 1, 4 * k + 3]])
+        front.restart(0.0)
+        beside.go_to(0)
+        shared.go_to(0)
+
+
+def test_a_spectrum_beside_sound_must_go_with_it() -> None:
+    mel = LogMelSpec(24_000, 120, 512, 60)
+    for wrong in ((48_000, 1, 480), (24_000, 2, 480), (24_000, 1, 900)):
+        with pytest.raises(ValueError, match="beside"):
+            AudioInput(*wrong, beside=Beside(mel))

@@ -23,6 +23,13 @@ def test_short_spectra_are_the_shared_one():
     assert np.allclose(found, frames(sound, FLUX_SPEC), atol=1e-5)
 
 
+def test_shared_levels_stand_for_the_short_spectra():
+    block = 0.1 * np.random.default_rng(3).standard_normal(BLOCK).astype(np.float32)
+    own = Features().frame(block)
+    levels = FLUX_SPEC.gamma * own[: 2 * BANDS].reshape(2, BANDS)
+    assert np.allclose(Features().frame(block, levels), own, rtol=1e-5, atol=1e-9)
+
+
 def test_many_recordings_at_once_are_each_alone():
     sound = 0.1 * np.random.default_rng(2).standard_normal((2, RATE)).astype(np.float32)
     assert np.array_equal(Features().clip(sound)[1], Features().clip(sound[1]))
