@@ -33,7 +33,11 @@ def recovered(path: Path) -> list[BeatNet]:
         If the file holds something else.
     """
     found = {i.name: np.array(numpy_helper.to_array(i)) for i in onnx.load(str(path)).graph.initializer}
-    found = {k: v[None] if k.endswith("_weight") and v.ndim == 2 else v for k, v in found.items()}
+    for name, value in found.items():  # a single network is not stacked
+        if name.endswith("_weight") and value.ndim == 2:
+            found[name] = value[None]
+        elif name.endswith("_bias") and value.ndim == 1:
+            found[name] = value[None, None]
     try:
         nets, _, front = found["enter_weight"].shape
         hidden = found["core_weight"].shape[2]

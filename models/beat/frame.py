@@ -2,7 +2,8 @@
 
 On one frame a network of half a million weights takes longer to dispatch than to compute. Everything constant is
 therefore folded in beforehand (input scaling and the affine parts of layer norms go into the next layer), shapes
-are fixed, and the networks of an ensemble run as one, each layer as one product of stacked matrices. The answers
+are fixed, and the networks of an ensemble run as one, each layer as one product of stacked matrices. A single
+network runs on plain matrices, whose product and bias are one operator. The answers
 of the ensemble are the means of the members' logits (geometric means of their probabilities, normalised).
 """
 
@@ -78,8 +79,9 @@ class FrameNet(nn.Module):
         return weight, bias
 
     def _keep(self, name: str, weight: Tensor, bias: Tensor) -> None:
-        # a single network needs no stack of matrices, whose product is slower
-        self.register_buffer(f"{name}_weight", weight[0].contiguous() if self.nets == 1 else weight)
+        if self.nets == 1:
+            weight, bias = weight[0].contiguous(), bias[0, 0].contiguous()
+        self.register_buffer(f"{name}_weight", weight)
         self.register_buffer(f"{name}_bias", bias)
 
     def _through(self, name: str, x: Tensor) -> Tensor:
@@ -95,13 +97,15 @@ class FrameNet(nn.Module):
         }
 
     def forward(self, frame: Tensor, last: Tensor, near: Tensor, core: Tensor) -> tuple[Tensor, ...]:
-        now = frame[None]
+        if self.nets == 1:
+            now, last, past, held = frame, last.squeeze(0), near.unbind(), core.unbind()
+        else:
+            now, past, held = frame[None], near.split(self.nets), core.split(self.nets)
         x = self._through("enter", torch.cat([now, (now - last).relu()], -1)).relu()
-        past = near.split([self.nets] * (self.context - 1))
         y = self._through("near", torch.cat([*past, x], -1)).relu() + x
         y = self._through("core", y)
         states = []
-        for k, h in enumerate(core.split([self.nets] * self.layers)):
+        for k, h in enumerate(held):
             gates = self._through(f"gate{k}", functional.layer_norm(y, (self.hidden,)))
             keep, new = gates.split([self.hidden] * 2, -1)
             h = new + torch.sigmoid(keep) * (h - new)
@@ -111,6 +115,8 @@ class FrameNet(nn.Module):
                 [self.hidden] * 2, -1
             )
             y = y + self._through(f"down{k}", value * opened * torch.sigmoid(opened))
-        beat, tempo, phase, metre = self._through("heads", y).mean(0).split([2, *HEADS[2:]], -1)
+        told = self._through("heads", y)
+        beat, tempo, phase, metre = (told if self.nets == 1 else told.mean(0)).split([2, *HEADS[2:]], -1)
         answers = beat.sigmoid(), tempo.softmax(-1), phase.softmax(-1), metre.softmax(-1)
-        return (*answers, now, torch.cat([*past[1:], x]), torch.cat(states))
+        together = torch.stack if self.nets == 1 else torch.cat
+        return (*answers, frame[None], together([*past[1:], x]), together(states))
