@@ -141,6 +141,14 @@ class Bus:
         if self._tap is not None:
             self._tap.value(name, newest)
 
+    def put(self, names: Iterable[str], time: float, numbers: Iterable[float]) -> None:
+        """Replace the newest values of several ``plugin.output`` by numbers."""
+        values, tap = self._values, self._tap
+        for name, number in zip(names, numbers):
+            values[name] = newest = _new(Value, (time, float(number), None))
+            if tap is not None:
+                tap.value(name, newest)
+
     def take(self, names: Mapping[str, str], results: Iterable[tuple[str, float, Any, str | None]]) -> list[Any]:
         """Replace the newest values of one plugin's outputs.
 

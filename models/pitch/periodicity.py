@@ -97,6 +97,8 @@ class Periodicity:
         self._beyond[0] = 0.0  # it has not fallen at all
         self._at = 0
         self._short = slice(reach - half, reach)
+        self._rising = self._similar[:, self._short][:, ::-1]  # by rising lag
+        self._fallen = np.zeros(self._rising.shape, np.bool_)
 
     def process(self, block: F32) -> None:
         """Take a hop and renew the curves.
@@ -125,7 +127,7 @@ class Periodicity:
         np.divide(held[:, 0], similar, out=similar)
         for found, matrix, curves in self._parts:
             np.matmul(found, matrix, out=curves)
-        fallen = (similar[:, short] < _FALLEN)[:, ::-1].argmax(1)
+        fallen = np.less(self._rising, _FALLEN, out=self._fallen).argmax(1)
         self.curves *= self._beyond.take(fallen, 0)
         self.curves *= self.judged
 

@@ -356,10 +356,8 @@ class FastLane:
         transport = self.transports.get(self.main)
         if transport is None:
             return
-        put = self.bus.set
-        for name, value in zip(_GLANCE, transport.glance()):
-            put(name, now, float(value))
-        put("transport.state", now, None, transport.lock)
+        self.bus.put(_GLANCE, now, transport.glance())
+        self.bus.set("transport.state", now, None, transport.lock)
 
     def _gap(self, lost: int, rate: int) -> None:
         """Sound is missing: a short gap becomes silence, a long one a jump in time."""
