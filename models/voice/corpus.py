@@ -1,11 +1,9 @@
 """Gather dry speech and singing into one bank: human recordings, synthesised speech, sung formants.
 
-    python -m models.voice.corpus BANK --human DIR --fsdd DIR [--spoken 500] [--sung 120] [--seed 1]
+    python -m models.voice.corpus BANK --human DIR … --fsdd DIR [--spoken 500] [--sung 120] [--seed 1]
 
-DIR of ``--human`` is searched for recorded speech as Debian's packages hold it: ``asterisk-core-sounds-*-g722``,
-``asterisk-prompt-*``, ``klettres-data``, ``ktuberling-data``, ``tuxpaint-stamps-default`` (``apt-get download``
-and ``dpkg -x`` into DIR; CARD.md lists them). Formats that libsndfile does not read need PyAV. ``--spoken`` needs
-espeak-ng. A bank is ``BANK.npy`` (int16, 24 kHz, all clips in a row) and ``BANK.json`` (start, length, speaker).
+The folders of ``--human`` hold Debian's packages (:mod:`models.voice.recordings`). ``--spoken`` needs espeak-ng.
+A bank is ``BANK.npy`` (int16, 24 kHz, all clips in a row) and ``BANK.json`` (start, length, speaker).
 """
 
 from __future__ import annotations
@@ -16,15 +14,15 @@ import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import soxr
 
 from models.training.synth.voice import Singer, Syllable, sing
+from models.voice.adventures import dialogue
 from models.voice.labels import speech_frames
+from models.voice.recordings import Recording, recordings, speaker
 from models.voice.texts import SENTENCES
 from realtime.errors import UserError
 
@@ -40,28 +38,24 @@ VARIANTS = (
 Clip = tuple[F32, str]
 
 
-def human(folder: Path) -> Iterator[Clip]:
-    """Recorded speech of Debian's packages; the speaker is the folder or the language in the name."""
-    for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-        parts, kind = path.parts, path.suffix.lower()
-        if "tuxpaint" in parts:
-            if kind != ".ogg" or "_desc" not in path.stem:
-                continue
-            speaker = "tuxpaint " + path.stem.rpartition("_desc")[2]
-        elif kind in (".g722", ".gsm", ".wav", ".ogg") and {"asterisk", "klettres", "ktuberling"} & set(parts):
-            at = next(i for i, p in enumerate(parts) if p in ("asterisk", "klettres", "ktuberling"))
-            speaker = " ".join(p for p in parts[at : at + 3] if p != "sounds")
-        else:
-            continue
-        sound = _read(path)
-        if sound is not None:
-            yield sound, speaker
+def human(folders: list[Path]) -> Iterator[Clip]:
+    """Recorded speech of Debian's packages."""
+    for folder in folders:
+        for found in recordings(folder):
+            who = speaker(found.name)
+            sound = _at_rate(found.read()) if who else None
+            if who and sound is not None:
+                yield sound, who
+        for samples, rate, who in dialogue(folder):
+            sound = _at_rate((samples, rate))
+            if sound is not None:
+                yield sound, who
 
 
 def digits(folder: Path) -> Iterator[Clip]:
     """Free spoken digits, ``DIGIT_SPEAKER_TAKE.flac``."""
     for path in sorted(folder.rglob("*.flac")):
-        sound = _read(path)
+        sound = _at_rate(Recording(path).read())
         if sound is not None:
             yield sound, "fsdd " + path.stem.split("_")[1]
 
@@ -84,7 +78,7 @@ def spoken(count: int, seed: int) -> Iterator[Clip]:
                 raise UserError("espeak-ng: not installed; install it, or use --spoken 0") from error
             except subprocess.CalledProcessError:
                 continue  # a voice that this installation lacks
-            sound = _read(out)
+            sound = _at_rate(Recording(out).read())
             if sound is not None:
                 yield sound, f"espeak {variant}"
 
@@ -111,32 +105,12 @@ def sung(count: int, seed: int) -> Iterator[Clip]:
         yield sing(syllables, int(8.5 * RATE), RATE, rng, singer), "sung"
 
 
-def _read(path: Path) -> F32 | None:
-    """Mono at 24 kHz; None where the file is empty or cannot be read."""
-    try:
-        if path.suffix.lower() in (".g722", ".gsm"):
-            samples, rate = _decode(path)
-        else:
-            samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-            samples = samples.mean(axis=1)
-    except (OSError, RuntimeError, ValueError):
+def _at_rate(found: tuple[F32, int] | None) -> F32 | None:
+    """At 24 kHz; None where there is next to nothing."""
+    if found is None or len(found[0]) < 0.15 * found[1]:
         return None
-    if len(samples) < 0.15 * rate:
-        return None
-    sound: F32 = soxr.resample(samples, rate, RATE).astype(np.float32)
+    sound: F32 = soxr.resample(found[0], found[1], RATE).astype(np.float32)
     return sound
-
-
-def _decode(path: Path) -> tuple[F32, int]:
-    try:
-        import av
-    except ImportError as error:
-        raise UserError(f"{path}: needs PyAV; pip install 'sidechain[speech]', or leave such files out") from error
-    with av.open(str(path)) as container:
-        stream: Any = container.streams.audio[0]
-        blocks = [frame.to_ndarray().reshape(-1) for frame in container.decode(stream)]
-        rate = int(stream.rate)
-    return np.concatenate(blocks).astype(np.float32) / 32768.0, rate
 
 
 def keep(sound: F32) -> F32 | None:
@@ -165,20 +139,23 @@ def gather(path: Path, sources: list[Iterator[Clip]]) -> None:
     blocks: list[npt.NDArray[np.int16]] = []
     at = 0
     for source in sources:
-        for sound, speaker in source:
+        for sound, who in source:
             kept = keep(sound)
             if kept is not None:
                 blocks.append((kept * 32767).astype(np.int16))
-                index.append((at, len(kept), speaker))
+                index.append((at, len(kept), who))
                 at += len(kept)
     if not blocks:
         raise UserError(f"{path}: no speech found; give --human, --fsdd or --spoken")
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.save(path.with_suffix(".npy"), np.concatenate(blocks))
+    whole = np.lib.format.open_memmap(path.with_suffix(".npy"), "w+", np.int16, (at,))
+    for block, (start, length, _) in zip(blocks, index):
+        whole[start : start + length] = block
+    whole.flush()
     path.with_suffix(".json").write_text(json.dumps(index))
     hours: dict[str, float] = {}
-    for _, length, speaker in index:
-        hours[speaker.split()[0]] = hours.get(speaker.split()[0], 0.0) + length / RATE / 3600
+    for _, length, who in index:
+        hours[who.split()[0]] = hours.get(who.split()[0], 0.0) + length / RATE / 3600
     told = ", ".join(f"{k} {v:.2f} h" for k, v in hours.items())
     print(f"{len(index)} clips of {len({s for _, _, s in index})} speakers: {told}")
 
@@ -187,14 +164,14 @@ def main() -> None:
     """Gather from the command line."""
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("bank", type=Path)
-    ap.add_argument("--human", type=Path)
+    ap.add_argument("--human", type=Path, nargs="+", default=[])
     ap.add_argument("--fsdd", type=Path)
     ap.add_argument("--spoken", type=int, default=500, help="sentences by espeak-ng")
     ap.add_argument("--sung", type=int, default=120, help="sung clips")
     ap.add_argument("--seed", type=int, default=1)
     a = ap.parse_args()
     sources = [spoken(a.spoken, a.seed), sung(a.sung, a.seed)]
-    sources += [human(a.human)] if a.human else []
+    sources += [human(a.human)]
     sources += [digits(a.fsdd)] if a.fsdd else []
     gather(a.bank, sources)
 

@@ -116,6 +116,34 @@ class Step(nn.Module):
         return net.head(torch.cat([core[0], y], -1)).sigmoid(), whole[..., front:], core
 
 
+def import_step(net: VoiceNet, path: Path) -> None:
+    """Take over the weights of an exported network, under the input's mean and scale that `net` has.
+
+    The head for the shares is not in the file and stays as it is.
+    """
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(str(path)).graph
+    found = {t.name: torch.tensor(numpy_helper.to_array(t)) for t in graph.initializer}
+    gru = next(n for n in graph.node if n.op_type == "GRU")
+    wide, deep, bias = (found[name][0] for name in gru.input[1:4])
+    order = torch.arange(len(wide)).reshape(3, -1)[[1, 0, 2]].flatten()  # ONNX: update gate first
+    first, second = bias.reshape(2, -1)
+    enter = found["enter.weight"]
+    state = {
+        "mean": net.mean,
+        "scale": net.scale,
+        "enter.weight": enter * net.scale,
+        "enter.bias": found["enter.bias"] + enter @ net.mean,
+        "core.weight_ih_l0": wide[order],
+        "core.weight_hh_l0": deep[order],
+        "core.bias_ih_l0": first[order],
+        "core.bias_hh_l0": second[order],
+    } | {k: found[f"net.{k}"] for k in ("near.weight", "near.bias", "head.weight", "head.bias")}
+    net.load_state_dict(state, strict=False)
+
+
 def export(net: VoiceNet, path: Path) -> float:
     """Write `net` as ONNX; returns the largest difference from torch.
 

@@ -1,6 +1,7 @@
 """Makes the tracks that training mixes: voices alone, music without voices, noises, songs that are sung.
 
-    python -m models.voice.tracks TRACKS --bank BANK --music RENDERED --esc ESC10 [--seed 1] [--held-out]
+    python -m models.voice.tracks TRACKS --bank BANK --music RENDERED --esc ESC10 \\
+        [--packages DIR …] [--seed 1] [--held-out]
 
 Writes ``TRACKS/KIND.npy`` (int16, 8 s at 24 kHz each, a track a row) and ``TRACKS/KIND-labels.npy`` (uint8 a
 frame of 10 ms: 0, 1, or 255 = not judged) for the kinds voice and sung. A track depends on its number, the seed
@@ -12,7 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from models.training import fx
 from models.training.dataset import is_validation
 from models.training.rng import chance, log_uniform, pick
 from models.training.room import room_response
+from models.voice import recordings
 from models.voice.features import FPS
 from models.voice.labels import FRAME, close_gaps, speech_frames
 from models.voice.noises import made_noise
@@ -41,7 +43,11 @@ FRAMES = SECONDS * FPS
 UNKNOWN = 255
 UNIT = 0.08
 """RMS of every track as stored (of a voice: while it is active); peaks above full scale are clipped."""
-COUNTS = {"voice": 7000, "music": 3600, "noise": 2400, "sung": 600}
+COUNTS = {"voice": 7000, "music": 4500, "noise": 2600, "sung": 500}
+REAL_MUSIC, AMBIENCE = 0.55, 0.3
+"""Shares of recorded music in the music, and of the packages' ambience in the noise."""
+NOT_HELD_OUT = ("steel-sky", "queen")
+"""Their speakers are told apart by the scene alone, so any may be heard in training too."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +68,9 @@ class Material:
         If a part is missing.
     """
 
-    def __init__(self, bank: Path, music: Path, esc: Path, held_out: bool = False) -> None:
+    def __init__(
+        self, bank: Path, music: Path, esc: Path, held_out: bool = False, packages: Sequence[Path] = ()
+    ) -> None:
         try:
             self._samples = np.load(bank.with_suffix(".npy"), mmap_mode="r")
             index = json.loads(bank.with_suffix(".json").read_text())
@@ -72,15 +80,18 @@ class Material:
         for start, length, speaker in index:
             self.speakers.setdefault(speaker, []).append((start, length))
         names = sorted(self.speakers)
-        self.names = [n for k, n in enumerate(names) if (k % 12 == 5) == held_out or n == "sung"]
+        kept = [k % 12 == 5 and n.split()[0] not in NOT_HELD_OUT for k, n in enumerate(names)]
+        self.names = [n for n, k in zip(names, kept) if k == held_out or n == "sung"]
         # a speaker counts by how much there is of it, but not in proportion: many voices matter most
-        self.shares = [min(20.0, sum(n for _, n in self.speakers[k]) / RATE) ** 0.5 for k in self.names]
+        self.shares = [min(60.0, sum(n for _, n in self.speakers[k]) / RATE) ** 0.5 for k in self.names]
         self.shares = [4 * s if n == "sung" else s for n, s in zip(self.names, self.shares)]
         songs = [_song(p) for p in sorted(music.glob("*.json")) if p.stem != "index"]
         songs = [s for s in songs if s and is_validation(s.path.stem) == held_out]
         self.plain = [s for s in songs if s and not s.vocals]
         self.sung = [s for s in songs if s and s.vocals] or self.plain
-        self.noises = sorted(esc.rglob("*.ogg"))
+        self.noises = [recordings.Recording(p) for p in sorted(esc.rglob("*.ogg"))]
+        self.real = [r for k, r in enumerate(_all(recordings.music, packages)) if (k % 20 == 7) == held_out]
+        self.ambience = [r for k, r in enumerate(_all(recordings.ambience, packages)) if (k % 20 == 7) == held_out]
         if not self.plain or not self.noises:
             raise UserError(f"{music}, {esc}: need rendered music without voices and ESC-10 clips")
 
@@ -98,6 +109,12 @@ class Material:
         return np.pad(mono, (0, LENGTH - len(mono))), tuple((a - start, b - start) for a, b in song.vocals)
 
 
+def _all(
+    kind: Callable[[Path], list[recordings.Recording]], folders: Sequence[Path]
+) -> list[recordings.Recording]:
+    return [r for folder in folders for r in kind(folder)]
+
+
 def _song(path: Path) -> Song | None:
     audio = path.with_suffix(".flac")
     if not audio.exists():
@@ -111,6 +128,8 @@ def _song(path: Path) -> Song | None:
 
 def music(rng: Rng, material: Material) -> tuple[F32, None]:
     """Music in which nobody sings, now and then faster or slower with its pitch."""
+    if material.real and chance(rng, REAL_MUSIC):
+        return _unit(_excerpt(rng, pick(rng, material.real))), None
     x, _ = material.song(rng, material.plain)
     if chance(rng, 0.3):
         speed = float(np.exp(rng.uniform(-0.2, 0.2)))
@@ -118,15 +137,24 @@ def music(rng: Rng, material: Material) -> tuple[F32, None]:
     return _unit(x), None
 
 
+def _excerpt(rng: Rng, of: recordings.Recording, speed: float = 1.0) -> F32:
+    """Eight seconds of a recording from anywhere, repeated if it is shorter; silence if it cannot be read."""
+    start = float(rng.uniform(0, max(0.0, of.seconds() - SECONDS * speed)))
+    found = of.read(start, SECONDS * speed + 0.1)
+    if found is None or not len(found[0]):
+        return np.zeros(LENGTH, np.float32)
+    mono = soxr.resample(found[0], found[1] * speed, RATE)
+    return np.tile(mono, -(-LENGTH // len(mono)))[:LENGTH].astype(np.float32)
+
+
 def noise(rng: Rng, material: Material) -> tuple[F32, None]:
     """Recorded or made noise."""
     if chance(rng, 0.3):
         return _unit(made_noise(rng, LENGTH, RATE)), None
-    x, rate = soundfile.read(pick(rng, material.noises), dtype="float32", always_2d=True)
-    mono = soxr.resample(x.mean(axis=1), rate * float(np.exp(rng.uniform(-0.3, 0.3))), RATE)
-    mono = np.tile(mono, -(-LENGTH // len(mono)) + 1)
-    start = int(rng.integers(len(mono) - LENGTH))
-    return _unit(mono[start : start + LENGTH].astype(np.float32)), None
+    ambient = bool(material.ambience) and chance(rng, AMBIENCE)
+    of = pick(rng, material.ambience if ambient else material.noises)
+    x = _excerpt(rng, of, float(np.exp(rng.uniform(-0.3, 0.3))))
+    return _unit(np.roll(x, int(rng.integers(LENGTH)))), None
 
 
 def sung(rng: Rng, material: Material) -> tuple[F32, U8]:
@@ -143,7 +171,7 @@ def sung(rng: Rng, material: Material) -> tuple[F32, U8]:
 def talk(rng: Rng, material: Material) -> F32:
     """One dry voice with pauses: faster or slower, higher or lower than it was recorded, and some louder words."""
     speaker = pick(rng, material.names, material.shares)
-    speed = float(np.exp(np.clip(rng.normal(0, 0.14), -0.35, 0.35)))
+    speed = float(np.exp(np.clip(rng.normal(0, 0.12), -0.3, 0.3)))
     out = np.zeros(LENGTH, np.float32)
     at = int(rng.uniform(0.0, 2.5) * RATE)
     while at < LENGTH - RATE // 2:
@@ -151,9 +179,8 @@ def talk(rng: Rng, material: Material) -> F32:
         gain = np.float32(10 ** (rng.normal(0, 3) / 20))
         while at < min(until, LENGTH - RATE // 4):
             clip = material.clip(rng, speaker)
-            n = int(len(clip) / speed)
-            clip = np.interp(np.arange(n) * speed, np.arange(len(clip)), clip).astype(np.float32)
-            fade = min(n, 48)
+            clip = soxr.resample(clip, RATE * speed, RATE).astype(np.float32)
+            fade = min(len(clip), 48)
             clip[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
             part = clip[: LENGTH - at]
             scale = float(np.sqrt(np.mean(part**2))) + 1e-4
@@ -220,12 +247,14 @@ def main() -> None:
     ap.add_argument("--bank", type=Path, required=True)
     ap.add_argument("--music", type=Path, required=True)
     ap.add_argument("--esc", type=Path, required=True)
+    ap.add_argument("--packages", type=Path, nargs="*", default=[], help="unpacked, with music and ambience")
     ap.add_argument("--held-out", action="store_true", help="of speakers and pieces that are kept for validation")
     ap.add_argument("--share", type=float, default=1.0, help="of the usual number of tracks")
     ap.add_argument("--seed", type=int, default=1)
     a = ap.parse_args()
-    material = Material(a.bank, a.music, a.esc, a.held_out)
-    told = f"{len(material.names)} speakers, {len(material.plain)} pieces without voice, {len(material.sung)} with"
+    material = Material(a.bank, a.music, a.esc, a.held_out, a.packages)
+    told = f"{len(material.names)} speakers, {len(material.plain)} rendered pieces without voice, "
+    told += f"{len(material.sung)} with, {len(material.real)} recorded ones, {len(material.ambience)} ambiences"
     print(told, flush=True)
     counts = {kind: max(1, round(n * a.share)) for kind, n in COUNTS.items()}
     make(a.out, material, counts, a.seed + 1_000_000 * a.held_out)

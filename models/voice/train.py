@@ -1,9 +1,6 @@
 """Train the voice network, from tracks to ONNX.
 
-    python -m models.voice.corpus BANK --human DIR --fsdd FSDD
-    python -m models.voice.tracks TRACKS/held-out --bank BANK --music RENDERED --esc ESC10 --held-out --share 0.06
-    python -m models.voice.tracks TRACKS/train --bank BANK --music RENDERED --esc ESC10
-    python -m models.voice.train --tracks TRACKS --out OUT --seed 1
+    python -m models.voice.train --tracks TRACKS --out OUT --seed 1     # of models.voice.tracks; see CARD.md
 
 Mixes while it trains, resumes from ``OUT/last.pt``; ends with ``OUT/final.pt`` (averaged weights) and
 ``OUT/voice.onnx``. One thread.
@@ -23,7 +20,7 @@ from torch.nn import functional
 
 from models.training import loop
 from models.voice.mixing import Mixer
-from models.voice.network import VoiceConfig, VoiceNet, export
+from models.voice.network import VoiceConfig, VoiceNet, export, import_step
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -77,17 +74,21 @@ def main() -> None:
     ap.add_argument("--front", type=int, default=96)
     ap.add_argument("--hidden", type=int, default=128)
     ap.add_argument("--share", type=float, default=1.0, help="weight of the loss of the voice's shares")
-    ap.add_argument("--from", dest="start", type=Path, help="start from the averaged weights of this checkpoint")
+    ap.add_argument(
+        "--from", dest="start", type=Path, help="start from a checkpoint's averaged weights, or from ONNX"
+    )
     a = ap.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(a.seed)
     mixer = Mixer(a.tracks / "train", a.batch, a.seed)
     config = VoiceConfig(a.front, a.hidden)
     net = VoiceNet(config)
-    if a.start:
+    if a.start and a.start.suffix != ".onnx":
         net.load_state_dict(loop.load(a.start)["mean"], strict=False)  # it may lack the shares
     else:
         net.normalise(torch.cat([batch(mixer, 20_000_000 + k)[0] for k in range(2)], 1))
+        if a.start:
+            import_step(net, a.start)
     hours = a.steps * a.batch * mixer.frames / 360_000
     print(f"{loop.parameters(net)} parameters, {hours:.0f} h of scenes", flush=True)
 

@@ -27,8 +27,8 @@ from models.voice.features import (
     window,
 )  # fmt: skip
 from models.voice.labels import close_gaps, runs, speech_frames
-from models.voice.mixing import Mixer, response, weights
-from models.voice.network import VoiceConfig, VoiceNet, export
+from models.voice.mixing import Mixer, Tracks, response, weights
+from models.voice.network import VoiceConfig, VoiceNet, export, import_step
 from models.voice.noises import made_noise
 from models.voice.tracks import FRAMES, LENGTH, UNKNOWN, Material, make, sung, talk
 from realtime.errors import UserError
@@ -144,6 +144,19 @@ def test_a_frame_at_a_time_is_the_network(tmp_path):
     assert np.allclose(whole, each, atol=1e-5)
 
 
+def test_an_exported_network_can_be_trained_on(tmp_path):
+    torch.manual_seed(1)
+    net, other = VoiceNet(VoiceConfig(8, 6)).eval(), VoiceNet(VoiceConfig(8, 6)).eval()
+    x = torch.rand(9, 2, SIZE)
+    net.normalise(x)
+    export(net, tmp_path / "voice.onnx")
+    other.normalise(3 * x - 1)
+    import_step(other, tmp_path / "voice.onnx")
+    with torch.no_grad():
+        before, after = (n(x, n.initial(2))[0] for n in (net, other))
+    assert torch.allclose(before, after, atol=1e-4)
+
+
 @pytest.mark.parametrize("seed", range(24))
 def test_made_noise_is_sound(seed):
     x = made_noise(np.random.default_rng(seed), 2 * RATE, RATE)
@@ -181,6 +194,18 @@ def test_what_is_sung_is_told_and_its_edges_are_not_judged(material):
     x, label = sung(np.random.default_rng(0), material)
     assert x.shape == (LENGTH,)
     assert set(np.unique(label)) == {0, 1, UNKNOWN}
+
+
+def test_a_track_is_heard_faster_and_slower_with_its_labels(material, tmp_path):
+    make(tmp_path, material, {"voice": 1, "music": 1, "noise": 1, "sung": 1}, 5)
+    tracks = Tracks(tmp_path)
+    cuts = [tracks.cut(np.random.default_rng(k), "voice", 600) for k in range(12)]
+    assert {len(x) for x, _ in cuts} == {600 * HOP}
+    assert len({x.tobytes() for x, _ in cuts}) > 8
+    for x, label in cuts:
+        level = np.abs(x).reshape(600, HOP).mean(1)
+        if 0 < label.mean() < 1:
+            assert level[label == 1].mean() > 4 * level[label == 0].mean()
 
 
 def test_tracks_and_batches_depend_on_the_seed_alone_and_hold_voice_and_none(material, tmp_path):
