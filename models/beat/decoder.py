@@ -16,12 +16,12 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.barpointer import CENTRE, F32, F64, I64, STEP, BarPointer, FilterConfig
+from models.beat.barpointer import CENTRE, F32, F64, STEP, BarPointer, FilterConfig
 from models.beat.bars import METRES, BarCounter
 from models.beat.confidence import confidence
 from models.beat.features import FPS, LABEL_DELAY
 from models.beat.inertia import Inertia
-from models.beat.reading import PredictedBeat, Reading
+from models.beat.reading import PredictedBeat, Reading, Window
 from models.beat.rhythm import Rhythm
 from models.beat.targets import PHASE_BINS, TEMPO_BINS, tempo_position
 from realtime.musical import BeatObservation
@@ -146,7 +146,7 @@ class BeatDecoder:
         self._pulse = (0.0, 0.0)
         self._activity = 0.0
         self._chain = -1
-        self._binned: tuple[int, I64] = (-1, np.zeros(0, np.int64))  # bins of the phases about one chain
+        self._window = Window(-1, np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
         self._last = -np.inf
         self.followed = 0
         self._frame = 0
@@ -296,7 +296,11 @@ class BeatDecoder:
         self._chain = best
         low, high = self._chains()
         mass, phase, _ = f.around(low, high)
-        mode = self._strongest(phase, mass, time)
+        mass = np.ascontiguousarray(mass)
+        if self._window.chain != self._chain:
+            self._window = Window.of(self._chain, phase, BINS)
+        phase = self._window.phase
+        mode = self._strongest(mass, time)
         self._mode[()] = mode - 0.5
         away = phase - self._mode
         away -= np.floor(away)
@@ -317,11 +321,9 @@ class BeatDecoder:
         """Whether the last frame's pulse is another than that of the frame before."""
         return self._inertia.relocated
 
-    def _strongest(self, phase: F32, mass: F32, time: float) -> float:
+    def _strongest(self, mass: F32, time: float) -> float:
         """Peak of the phase, smoothed; the one followed so far stays unless another is clearly stronger."""
-        if self._binned[0] != self._chain:
-            self._binned = self._chain, (phase * np.float32(BINS)).astype(np.intp).ravel()
-        smooth = self._smoothing.dot(np.bincount(self._binned[1], mass.ravel(), BINS))
+        smooth = self._smoothing.dot(np.bincount(self._window.bins, mass.ravel(), BINS))
         peak = int(smooth.argmax())
         if self.believed is not None:
             old = self.believed

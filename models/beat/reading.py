@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
 
 class PredictedBeat(NamedTuple):
     """A beat the decoder has committed to.
@@ -44,3 +47,25 @@ class Reading(NamedTuple):
     phase: float
     period: float
     mass: float
+
+
+class Window(NamedTuple):
+    """What stays as it is while one chain is followed.
+
+    Attributes
+    ----------
+    chain : int
+    phase : ndarray of float32
+        Of the states about it, contiguous.
+    bins : ndarray of int
+        Of a histogram of these phases, flat.
+    """
+
+    chain: int
+    phase: npt.NDArray[np.float32]
+    bins: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, chain: int, phase: npt.NDArray[np.float32], bins: int) -> Window:
+        """For the phases that the filter gives, and so many bins."""
+        return cls(chain, phase.copy(), (phase * np.float32(bins)).astype(np.int64).ravel())

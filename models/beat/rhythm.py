@@ -153,13 +153,15 @@ class Rhythm:
         for r in pointer.rows:
             n = r.stop - r.start
             strong += [1.0, 0.0] * (n // 2) if n in (2, 4) else [1.0] + [0.5] * (n - 1)
-        self._strong = np.array(strong, np.float32)
+        kick = np.array(strong, np.float32)
+        self._shares = np.stack([1 - kick, kick])
         self._places, shares, half = self._between(periods)
         told.append(self._told(np.where(half[:, None], mean["half"], mean["quarter"]), shares, base))
-        self._constant = np.concatenate([c for c, _ in told])
-        self._inverse = np.concatenate([i for _, i in told], axis=1)
-        self._likely = np.ones_like(self._constant)
-        self._on_beats = self._likely[: 2 * NEAR].reshape(2, NEAR, 1)
+        # The constants go with a rise that is always 1.
+        self._terms = np.concatenate([np.vstack([i, c]) for c, i in told], axis=1)
+        self._rise = np.ones(len(self._terms), np.float32)
+        self._likely = np.ones(self._terms.shape[1], np.float32)
+        self._on_beats = self._likely[: 2 * NEAR].reshape(2, NEAR).T
         self._off_beats = self._likely[2 * NEAR :]
 
     @staticmethod
@@ -222,11 +224,10 @@ class Rhythm:
         -------
         ndarray of float32, shape (NEAR, beats)
         """
-        likely = rise.reshape(-1).astype(np.float32).dot(self._inverse, self._likely)
-        likely += self._constant
+        self._rise[:-1] = rise.reshape(-1)
+        likely = self._rise.dot(self._terms, self._likely)
         np.exp(likely, out=likely)
-        snare, kick = self._on_beats
-        found: F32 = snare + (kick - snare) * self._strong
+        found: F32 = self._on_beats.dot(self._shares)
         return found
 
     def between(self) -> None:
