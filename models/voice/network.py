@@ -3,7 +3,7 @@
 Spectrum, height above the background and rise → dense layer → short causal convolution → GRU (Cho et al., 2014)
 → one logit.
 
-    python -m models.voice.network OUT.onnx CHECKPOINT.pt …      # export the mean of some trainings' weights
+    python -m models.voice.network OUT.onnx CHECKPOINT.pt … [EXPORTED.onnx]    # mean of some trainings' weights
 """
 
 from __future__ import annotations
@@ -160,11 +160,19 @@ def main() -> None:
     """Export from the command line."""
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("out", type=Path)
-    ap.add_argument("checkpoints", type=Path, nargs="+", help="of one shape")
+    ap.add_argument("checkpoints", type=Path, nargs="+", help="of one shape; the first one no ONNX")
     a = ap.parse_args()
-    found = [loop.load(p) for p in a.checkpoints]
-    net = VoiceNet(VoiceConfig(**found[0]["about"]["config"]))
-    net.load_state_dict(loop.average([f["mean"] for f in found]))
+    first = loop.load(a.checkpoints[0])
+    net = VoiceNet(VoiceConfig(**first["about"]["config"]))
+    found = []
+    for path in a.checkpoints:
+        net.load_state_dict(first["mean"])
+        if path.suffix == ".onnx":
+            import_step(net, path)
+        else:
+            net.load_state_dict(loop.load(path)["mean"])
+        found.append({k: v.clone() for k, v in net.state_dict().items()})
+    net.load_state_dict(loop.average(found))
     print(f"largest difference from torch {export(net, a.out):.2g}")
 
 

@@ -28,7 +28,7 @@ class Voice(Plugin):
         description="Probability that somebody speaks or sings, and start and end events",
         maker="Sidechain",
         license="MIT",
-        version="3.0.0",
+        version="4.0.0",
         input=AudioInput(SAMPLE_RATE, channels=1, hop=HOP, window=WINDOW),
         parameters=(
             Parameter("threshold", "Threshold", "", 0.05, 0.95, 0.5),
