@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
+from typing import NoReturn
+
 
 class UserError(Exception):
     """Wrong use or bad input: one clear line that names the thing and the remedy.
@@ -21,3 +25,13 @@ class PluginError(Exception):
 
 class DeviceLost(Exception):
     """The sound device has gone and this process cannot get it back; a new process can."""
+
+
+def reported(main: Callable[[], object]) -> NoReturn:
+    """Run the command line of a module and leave: wrong use and bad input end it with their one line, status 2."""
+    try:
+        result = main()
+    except UserError as error:
+        print(error, file=sys.stderr)
+        raise SystemExit(2) from None
+    raise SystemExit(result if isinstance(result, int) else 0)

@@ -17,7 +17,7 @@ from models.beat.frame import FrameNet, fits
 from models.beat.network import BeatNet, NetConfig
 from models.training import loop
 from models.training.export import export_step
-from realtime.errors import UserError
+from realtime.errors import UserError, reported
 
 OUTPUTS = ["pulse", "tempo", "phase", "metre"]
 STATES = ["last", "near", "core", "ring"]
@@ -90,4 +90,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

@@ -27,6 +27,7 @@ from models.beat.network import BeatNet, Heads, NetConfig
 from models.beat.targets import IGNORE, TEMPO_BINS, Targets, tempo_position
 from models.training import loop
 from models.training.dataset import cache_features
+from realtime.errors import reported
 
 
 def losses(heads: Heads, t: Targets, settle: int = 50) -> dict[str, Tensor]:
@@ -148,4 +149,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

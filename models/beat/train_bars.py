@@ -25,6 +25,7 @@ from models.beat.beatwise import POOLED, QUARTERS, SIZE
 from models.beat.features import LONG, SHORT, Features
 from models.training import loop
 from models.training.dataset import cache_features
+from realtime.errors import reported
 
 F32 = npt.NDArray[np.float32]
 Batch = tuple[Tensor, Tensor, Tensor]
@@ -133,4 +134,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

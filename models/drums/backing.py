@@ -25,6 +25,7 @@ from models.training.mix import LEVEL_DB, PROGRAMS, RATE, ROCK, Stage, timed_hit
 from models.training.rng import chance, is_val, log_uniform, pick, stream
 from models.training.score import Piece, Track
 from models.training.synth import tone
+from realtime.errors import reported
 
 F32 = npt.NDArray[np.float32]
 SECONDS = 36.0
@@ -180,4 +181,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

@@ -18,6 +18,7 @@ import soxr
 
 from models.drums.features import BANDS, RATE, Features
 from models.scoring.recordings import SOUND
+from realtime.errors import reported
 
 F64 = npt.NDArray[np.float64]
 
@@ -52,4 +53,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

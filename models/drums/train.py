@@ -24,6 +24,7 @@ from models.drums.network import DrumNet, Shape, export
 from models.drums.scenes import COUNT, Scenes
 from models.drums.targets import Targets
 from models.training import loop
+from realtime.errors import reported
 
 HITS = 1 + len(LABELS)
 CLASS_WEIGHT = (1.3, 1.3, 1.0, 0.5, 0.5, 0.4)
@@ -105,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

@@ -21,7 +21,7 @@ from models.drums.plugin import Drums
 from models.scoring.drums import classes_of
 from models.scoring.onsets import match, truth_of
 from models.scoring.recordings import SOUND, listen
-from realtime.errors import UserError
+from realtime.errors import UserError, reported
 from realtime.hosting.plugin import Array, Feature
 
 F64 = npt.NDArray[np.float64]
@@ -99,4 +99,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

@@ -24,6 +24,7 @@ from models.key.network import KeyNet
 from models.key.truth import IGNORE, labels
 from models.training import loop
 from models.training.dataset import Piece, cache_features, cached_pieces, is_validation
+from realtime.errors import reported
 
 F32 = npt.NDArray[np.float32]
 I64 = npt.NDArray[np.int64]
@@ -160,4 +161,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

@@ -27,6 +27,7 @@ from models.melcnn.labels import GENRES, PARTS, genre
 from models.melcnn.network import Answer, MelCNN
 from models.training import loop
 from models.training.export import PARITY, export_onnx, parity
+from realtime.errors import reported
 
 PICTURES = 6
 """Places in a piece that are looked at."""
@@ -224,4 +225,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

@@ -23,6 +23,7 @@ from models.pitch.voices import F32, LENGTH, Instruments, Rng, Speech, Voice, wa
 from models.training import fx
 from models.training.rng import chance, log_uniform, stream
 from models.training.room import room_response
+from realtime.errors import reported
 
 SHARD = 50
 
@@ -129,4 +130,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

@@ -25,7 +25,7 @@ from models.pitch.network import NetConfig, PitchNet, export
 from models.pitch.periodicity import LOWEST
 from models.pitch.scenes import Scene
 from models.training import loop
-from realtime.errors import UserError
+from realtime.errors import UserError, reported
 
 F32 = npt.NDArray[np.float32]
 
@@ -144,4 +144,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

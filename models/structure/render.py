@@ -17,6 +17,7 @@ from models.training.labels import labels_of
 from models.training.mix import Stage, mix
 from models.training.render import Rendered, finish, save
 from models.training.rng import chance, is_val, seeds, stream
+from realtime.errors import reported
 
 PLANS = ("club", "epic", "game", "song")
 TAME = 0.7
@@ -62,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

@@ -31,6 +31,7 @@ from models.tags.features import BANDS, FRAMES
 from models.tags.train import auc, vary
 from models.training import loop
 from models.training.dataset import cached_pieces, is_validation
+from realtime.errors import reported
 
 F32 = npt.NDArray[np.float32]
 WINDOW = 1.2
@@ -176,4 +177,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

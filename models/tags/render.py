@@ -29,6 +29,7 @@ from models.training.rng import chance, is_val, log_uniform, pick, seeds, stream
 from models.training.score import Piece
 from models.training.synth import tone
 from models.training.synth.fluid import FONTS
+from realtime.errors import reported
 
 F32 = npt.NDArray[np.float32]
 Timed = list[tuple[float, float, float, float]]
@@ -281,4 +282,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

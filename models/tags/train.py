@@ -29,6 +29,7 @@ from models.tags.network import SECONDS, TagNet
 from models.tags.truth import clip_truth, piece_truth
 from models.training import loop
 from models.training.dataset import cache_features, is_validation, pieces
+from realtime.errors import reported
 
 F32 = npt.NDArray[np.float32]
 CHAIN = 4
@@ -225,4 +226,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

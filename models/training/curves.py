@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from realtime.errors import UserError
+from realtime.errors import UserError, reported
 
 F64 = npt.NDArray[np.float64]
 Curve = tuple[F64, F64]
@@ -112,4 +112,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

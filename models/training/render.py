@@ -11,7 +11,6 @@ import argparse
 import json
 import multiprocessing
 import os
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,7 +26,7 @@ from models.training.dj import dj_mix
 from models.training.labels import Labels, labels_of, map_times, rounded, times_of
 from models.training.mix import RATE, Stage, mix
 from models.training.rng import chance, is_val, pick, stream
-from realtime.errors import UserError
+from realtime.errors import reported
 
 DEFAULT_MIX = {"composer": 0.66, "pop909": 0.18, "groove": 0.10, "mix": 0.06}
 
@@ -179,8 +178,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except UserError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    reported(main)

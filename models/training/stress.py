@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +27,7 @@ from models.training.render import Rendered, finish
 from models.training.rng import chance, log_uniform, pick, stream
 from models.training.room import Hearing
 from models.training.score import Piece
-from realtime.errors import UserError
+from realtime.errors import reported
 
 FIRST_SEED = 3_000_000_007
 SECONDS = 60.0
@@ -222,8 +221,4 @@ def main(argv: list[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        raise SystemExit(main())
-    except UserError as error:
-        print(error, file=sys.stderr)
-        raise SystemExit(2) from None
+    reported(main)

@@ -24,7 +24,7 @@ from models.voice.adventures import dialogue
 from models.voice.labels import speech_frames
 from models.voice.recordings import Recording, recordings, speaker
 from models.voice.texts import SENTENCES
-from realtime.errors import UserError
+from realtime.errors import UserError, reported
 
 F32 = npt.NDArray[np.float32]
 RATE = 24_000
@@ -177,4 +177,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

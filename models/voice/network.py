@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from models.training import loop
 from models.training.export import export_step
 from models.voice.features import BANDS, SIZE
+from realtime.errors import reported
 
 States = tuple[Tensor, Tensor]
 STATES = ["near", "core"]
@@ -177,4 +178,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

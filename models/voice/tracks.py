@@ -30,7 +30,7 @@ from models.voice import recordings
 from models.voice.features import FPS
 from models.voice.labels import FRAME, close_gaps, speech_frames
 from models.voice.noises import made_noise
-from realtime.errors import UserError
+from realtime.errors import UserError, reported
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -261,4 +261,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

@@ -21,6 +21,7 @@ from torch.nn import functional
 from models.training import loop
 from models.voice.mixing import Mixer
 from models.voice.network import VoiceConfig, VoiceNet, export, import_step
+from realtime.errors import reported
 
 Batch = tuple[Tensor, Tensor, Tensor, Tensor]
 
@@ -105,4 +106,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)
