@@ -31,7 +31,8 @@ from models.beat.bench import SOUND, load_sound
 from models.beat.distill import recovered
 from models.beat.features import FPS, LABEL_DELAY, SAMPLE_RATE, SIZE, Features
 from models.training.dataset import read_audio
-from realtime.errors import UserError
+from models.training.spans import runs
+from realtime.errors import UserError, reported
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -83,12 +84,6 @@ def agreement(first: Times, second: Times) -> Flags:
     between = np.diff(np.searchsorted(second, np.append(first - SAME, np.inf)))
     between[-1] = 1
     return (gap <= SAME) & (between == 1)
-
-
-def runs(same: Flags, shortest: int = RUN) -> list[tuple[int, int]]:
-    """First and last index of every stretch that is true at least `shortest` times."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], same.astype(int), [0]])))
-    return [(int(a), int(b) - 1) for a, b in zip(edges[::2], edges[1::2]) if b - a >= shortest]
 
 
 def line(times: Times) -> tuple[float, float, float]:
@@ -145,10 +140,10 @@ def label(
     gain = smooth.bonus(beat)
     at = np.clip(np.round(((together + LABEL_DELAY) * FPS - 1) * smooth.FINE).astype(int), 0, len(gain) - 1)
     same = np.all([agreement(together, other) for other in alone], 0)
-    spans = runs(same)
+    spans = runs(same, RUN)
     inside = np.zeros(len(together), bool)
     for a, b in spans:
-        inside[a : b + 1] = True
+        inside[a:b] = True
     if inside.sum() < 2 * RUN or gain[at][inside].mean() < CLEAR:
         return None
     start, period, share = line(together)
@@ -160,10 +155,10 @@ def label(
     valid = []
     times = together.copy()
     for a, b in spans:
-        for i in range(a, b + 1):  # the line through the nearest beats
-            near = np.arange(max(a, i - 3), min(b, i + 3) + 1)
+        for i in range(a, b):  # the line through the nearest beats
+            near = np.arange(max(a, i - 3), min(b, i + 4))
             times[i] = np.polyval(np.polyfit(near - i, together[near], 1), 0)
-        valid.append((float(times[a]), float(times[b])))
+        valid.append((float(times[a]), float(times[b - 1])))
     return Labels(np.column_stack([times, np.zeros((len(times), 2))]), valid, False)
 
 
@@ -269,8 +264,10 @@ def main() -> None:
             answer()
     if waiting:
         answer()
+    if not any(tally.values()) and not any(a.out.glob("*.json")):
+        raise UserError(f"{a.music[0]}: no recording of {SHORTEST:.0f} s or more; give folders with music")
     print(", ".join(f"{k}: {v}" for k, v in tally.items()))
 
 
 if __name__ == "__main__":
-    main()
+    reported(main)

@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from models.training.spans import runs
+
 F32 = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 RATE = 24_000
@@ -49,9 +51,3 @@ def _drop_short(active: Bools, shortest: int) -> Bools:
         if end - begin < shortest:
             out[begin:end] = False
     return out
-
-
-def runs(active: Bools) -> list[tuple[int, int]]:
-    """Begin and end of every stretch that is True."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[0], active.astype(np.int8), [0]])))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist()))

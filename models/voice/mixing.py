@@ -13,6 +13,7 @@ import torch
 from numpy.lib.stride_tricks import sliding_window_view
 
 from models.training.rng import chance, log_uniform
+from models.training.spans import runs
 from models.voice.features import (
     BANDS,
     EVERY,
@@ -27,7 +28,6 @@ from models.voice.features import (
     ripples,
     window,
 )  # fmt: skip
-from models.voice.labels import runs
 from models.voice.tracks import FRAMES, RATE, UNIT, UNKNOWN
 from realtime.errors import UserError
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -61,11 +63,6 @@ def test_agreement_wants_the_same_beats_and_no_more() -> None:
     late = first.copy()
     late[10:] += 0.2
     assert hindsight.agreement(first, late).tolist() == [True] * 10 + [False] * 10
-
-
-def test_runs() -> None:
-    same = np.array([1, 1, 1, 0, 1, 1, 0, 1, 1, 1, 1], bool)
-    assert hindsight.runs(same, 3) == [(0, 2), (7, 10)]
 
 
 def test_a_line_is_found_in_spite_of_gaps_and_wild_beats() -> None:
@@ -149,3 +146,19 @@ def test_a_folder_of_music_becomes_training_data(
     assert on_kick < 0.03
     assert len(np.load(frames)) == pytest.approx((40 + LABEL_DELAY) * FPS, abs=5)
     assert json.loads((out / f"{piece.name}.json").read_text())["source"] == "heard"
+
+
+def test_a_folder_without_music_is_named_in_one_line(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "models.beat.hindsight",
+        tmp_path / "out",
+        "--music",
+        tmp_path,
+        "--networks",
+        WEIGHTS,
+    ]
+    ended = subprocess.run([str(c) for c in command], capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 2
+    assert ended.stderr == f"{tmp_path}: no recording of 35 s or more; give folders with music\n"

@@ -8,6 +8,7 @@ import soundfile
 import torch
 
 from models.dsp.stepper import Stepper
+from models.training.spans import runs
 from models.training.synth.voice import Syllable, sing
 from models.voice.corpus import gather, keep
 from models.voice.features import (
@@ -26,7 +27,7 @@ from models.voice.features import (
     ripples,
     window,
 )  # fmt: skip
-from models.voice.labels import close_gaps, runs, speech_frames
+from models.voice.labels import close_gaps, speech_frames
 from models.voice.mixing import Mixer, Tracks, response, weights
 from models.voice.network import VoiceConfig, VoiceNet, export, import_step
 from models.voice.noises import made_noise
