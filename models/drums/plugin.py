@@ -70,6 +70,7 @@ class Drums(Plugin):
         return answer, self._band
 
     def beside(self, levels: Array) -> None:
+        """Short spectra of the two halves of the hop."""
         self._levels = levels
 
     def process(self, block: Array, time: float) -> list[Feature]:

@@ -159,7 +159,7 @@ class Beside:
     mel : LogMelSpec
         Taken before the logarithm: ``gamma * mel``.
     ago : tuple of int
-        How many frames before the one that ends with the block, in the order wanted.
+        How many frames before the one that ends with the block, in the order wanted; all end within the block's hop.
     """
 
     mel: LogMelSpec
@@ -197,6 +197,8 @@ class AudioInput:
             mel = self.beside.mel
             if self.channels > 1 or mel.sample_rate != self.sample_rate or self.hop % mel.hop:
                 raise ValueError("the spectrum beside the sound must be of its rate, its hop a part of the hop")
+            if not all(0 <= ago < self.hop // mel.hop for ago in self.beside.ago):
+                raise ValueError("the frames beside the sound must end within its hop")
         if self.channels not in (1, 2):
             raise ValueError("channels must be 1 or 2")
         if self.hop <= 0 or (self.hop * ENGINE_RATE) % (self.sample_rate * TICK):

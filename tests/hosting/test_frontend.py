@@ -230,3 +230,6 @@ def test_a_spectrum_beside_sound_must_go_with_it() -> None:
     for wrong in ((48_000, 1, 480), (24_000, 2, 480), (24_000, 1, 900)):
         with pytest.raises(ValueError, match="beside"):
             AudioInput(*wrong, beside=Beside(mel))
+    for ago in ((4,), (0, -1)):
+        with pytest.raises(ValueError, match="within its hop"):
+            AudioInput(24_000, 1, 480, beside=Beside(mel, ago))
