@@ -159,7 +159,7 @@ class Beside:
     mel : LogMelSpec
         Taken before the logarithm: ``gamma * mel``.
     ago : tuple of int
-        How many frames before the one that ends with the block, in the order wanted; all end within the block's hop.
+        How many frames before the one that ends with the block, in the order wanted. All end within its hop.
     """
 
     mel: LogMelSpec
