@@ -1,11 +1,13 @@
-"""A host in a process of its own that says far too much: ``python -m tests.gui.flood RATE SECONDS``.
+"""A host in a process of its own that says far too much: ``python -m tests.gui.flood RATE``.
 
-Prints its port, waits for a line on standard input, then publishes; prints how many events it was.
+Prints its port, waits for a line on standard input, then publishes until the next; prints how many events it
+was, and stays until a third.
 """
 
 from __future__ import annotations
 
 import sys
+import threading
 import time
 
 from realtime.web.server import WebSocketServer
@@ -14,15 +16,18 @@ from tests.fixtures.engine import FakeEngine
 
 def main() -> None:
     """Serve and flood."""
-    rate, seconds = float(sys.argv[1]), float(sys.argv[2])
+    rate = float(sys.argv[1])
     engine = FakeEngine()
     engine.bus.set("level.rms", 0.0, -20.0)
     server = WebSocketServer(engine, port=0)
     server.start()
     print(server.port, flush=True)
     sys.stdin.readline()
+    told = threading.Thread(target=sys.stdin.readline, daemon=True)
+    told.start()
     begin, sent = time.monotonic(), 0
-    while (now := time.monotonic() - begin) < seconds:
+    while told.is_alive():
+        now = time.monotonic() - begin
         while sent < rate * now:
             engine.bus.publish(now, now, "onset", "onset", 0.5)
             sent += 1
