@@ -145,6 +145,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, default=1_000_000, help="first seed; pieces use consecutive seeds")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--mix", type=parse_shares, default=DEFAULT_MIX)
+    parser.add_argument("--held-out", action="store_true", help="validation pieces only, for the benches")
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     shares = args.mix if args.data else {"composer": 1.0}
@@ -156,7 +157,7 @@ def main(argv: list[str] | None = None) -> int:
     def tasks() -> Iterator[tuple[int, str, str, str]]:
         number = seed
         while True:
-            if number not in have:
+            if number not in have and (is_val(number) or not args.held_out):
                 yield number, source_of(number, shares), str(args.data or ""), str(args.out)
             number += 1
 

@@ -51,6 +51,11 @@ def test_folder_has_the_agreed_format(tmp_path: Path) -> None:
     assert all((tmp_path / name).stat().st_mtime_ns == t for name, t in before.items())
 
 
+def test_held_out_pieces_alone(tmp_path: Path) -> None:
+    assert render.main(["--out", str(tmp_path), "--hours", "0.001", "--seed", "41", "--held-out"]) == 0
+    assert [p.name for p in tmp_path.glob("*.flac")] == ["00000057.flac"]
+
+
 def test_same_seed_same_bytes() -> None:
     stage = Stage(None)
     one, two = (render.render_seed(123, "composer", stage) for _ in range(2))
