@@ -15,19 +15,19 @@ from models.tags.network import TagNet
 from models.training.export import command, export_step
 
 OUTPUTS = ["tags", "embedding"]
-STATES = ["last", "means"]
+STATES = ["last", "loud", "means"]
 
 
 class Step(nn.Module):
-    """One step: ``frame (batch, 4, 80)``, ``last (1, batch, 80)``, ``means (3, batch, 201)``."""
+    """One step: ``frame (batch, 4, 80)`` and the states of :meth:`TagNet.initial`."""
 
     def __init__(self, net: TagNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, frame: Tensor, last: Tensor, means: Tensor) -> tuple[Tensor, ...]:
-        logits, embedding, following = self.net(frame, (last, means))
-        return logits.sigmoid(), embedding, *following
+    def forward(self, frame: Tensor, last: Tensor, loud: Tensor, means: Tensor) -> tuple[Tensor, ...]:
+        logits, embedding, following = self.net(frame[None], (last, loud, means))
+        return logits[0].sigmoid(), embedding[0], *following
 
 
 def export(net: TagNet, path: Path) -> float:

@@ -11,7 +11,7 @@ _TOLD = {"silence": "level below the threshold", "applause": "applause-like nois
 
 
 class Tags(Plugin):
-    """What kind of sound this is, by a small convolutional and recurrent network, ten times a second."""
+    """What kind of sound this is, by a small convolutional network, ten times a second."""
 
     descriptor = Descriptor(
         identifier="tags",
@@ -19,7 +19,7 @@ class Tags(Plugin):
         description="Silence, speech, singing, music, applause, families of instruments; embedding for similarity",
         maker="Sidechain",
         license="MIT",
-        version="1.0.0",
+        version="2.0.0",
         input=INPUT,
         parameters=(
             Parameter("smoothing", "Smoothing", "s", 0.0, 10.0, 0.5, description="of the tags; longer is calmer"),
