@@ -21,7 +21,7 @@ from models.beat.bars import METRES, BarCounter
 from models.beat.confidence import confidence
 from models.beat.features import FPS, LABEL_DELAY
 from models.beat.inertia import Inertia
-from models.beat.reading import PredictedBeat, Reading, Window
+from models.beat.reading import PredictedBeat, Reading, Window, tempo_of
 from models.beat.rhythm import Rhythm
 from models.beat.targets import PHASE_BINS, TEMPO_BINS, tempo_position
 from realtime.musical import BeatObservation
@@ -203,8 +203,8 @@ class BeatDecoder:
             f.begin(c.opening)
         self.reading = self._inertia.follow(self.believed)
         if self.relocated:
-            self.followed = 0
-            self._moved = True
+            self.followed, self._moved = 0, True
+            self.tempo = 60.0 / self.reading.period  # the line through the last beats is the old pulse's
         sent = self._emit(self.reading, end)
         self.followed += sent is not None
         self.confidence = confidence(self.believed.mass, self.followed)
@@ -374,7 +374,7 @@ class BeatDecoder:
         self._index += 1
         if self._loudest > c.quiet:  # a beat that was not heard tells nothing new about the tempo
             self._recent.append((self._index, due))
-            self.tempo = self._tempo(r.period)
+            self.tempo = tempo_of(self._recent, r.period)
         self._loudest = 0.0
         return PredictedBeat(time, end, self.number, self.per_bar)
 
@@ -397,17 +397,3 @@ class BeatDecoder:
         else:
             self.number = following
             self.downbeat_confidence = counted
-
-    def _tempo(self, period: float) -> float:
-        """BPM: a line through as many of the last beats as lie on one, else the belief's own mean."""
-        recent = np.array(self._recent)
-        for count in (17, 13, 9, 7, 5):
-            if len(recent) < count:
-                continue
-            n, t = recent[-count:].T
-            n, t = n - n.mean(), t - t.mean()
-            slope = float(n @ t) / float(n @ n)
-            error = t - slope * n
-            if abs(slope / period - 1) < 0.06 and float(np.sqrt(np.mean(error**2))) < 0.004:
-                return 60.0 / slope
-        return 60.0 / period

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import NamedTuple
 
 import numpy as np
@@ -69,3 +70,26 @@ class Window(NamedTuple):
     def of(cls, chain: int, phase: npt.NDArray[np.float32], bins: int) -> Window:
         """For the phases that the filter gives, and so many bins."""
         return cls(chain, phase.copy(), (phase * np.float32(bins)).astype(np.int64).ravel())
+
+
+def tempo_of(beats: Collection[tuple[int, float]], period: float) -> float:
+    """BPM: a line through as many of the last beats as lie on one, else the belief's own mean.
+
+    Parameters
+    ----------
+    beats : collection of (int, float)
+        Number of each, and when it fell, s; the newest last.
+    period : float
+        The belief's mean, seconds per beat.
+    """
+    recent = np.array(beats)
+    for count in (17, 13, 9, 7, 5):
+        if len(recent) < count:
+            continue
+        n, t = recent[-count:].T
+        n, t = n - n.mean(), t - t.mean()
+        slope = float(n @ t) / float(n @ n)
+        error = t - slope * n
+        if abs(slope / period - 1) < 0.06 and float(np.sqrt(np.mean(error**2))) < 0.004:
+            return 60.0 / slope
+    return 60.0 / period

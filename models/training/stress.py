@@ -52,9 +52,9 @@ Form = tuple[tuple[str, int], ...]
 Maker = Callable[[int, int, Stage], Rendered]
 
 
-def seed_of(condition: int, number: int) -> int:
+def seed_of(condition: int, number: int, first: int = FIRST_SEED) -> int:
     """Seed of a piece: disjoint from training seeds, in the validation residue."""
-    return FIRST_SEED + 50 * (1000 * condition + number)
+    return first + 50 * (1000 * condition + number)
 
 
 def _finish(
@@ -207,6 +207,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--pieces", type=int, default=4, help="pieces a condition")
     parser.add_argument("--only", nargs="*", choices=CONDITIONS, help="conditions to render")
+    parser.add_argument("--first", type=int, default=FIRST_SEED, help="seed to count from: another is another set")
     args = parser.parse_args(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     stage = Stage.open(args.data)
@@ -214,7 +215,7 @@ def main(argv: list[str] | None = None) -> int:
         if args.only and condition not in args.only:
             continue
         for number in range(args.pieces):
-            rendered = maker(seed_of(index, number), number, stage)
+            rendered = maker(seed_of(index, number, args.first), number, stage)
             write(args.out, f"{condition}__{number:02d}", rendered)
         print(f"{condition}: {args.pieces} pieces", flush=True)
     return 0

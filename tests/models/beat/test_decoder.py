@@ -9,6 +9,8 @@ from models.beat.barpointer import BarPointer, FilterConfig
 from models.beat.decoder import BeatDecoder
 from models.beat.features import FPS
 from models.beat.scoring import f_measure
+from realtime.preset import TransportSettings
+from realtime.transport import Transport
 from tests.fixtures.beats import decode, grid, pulses
 
 
@@ -65,6 +67,22 @@ def test_a_hard_cut_is_followed_within_a_few_beats():
     late = _times(found)
     after = second[second[:, 0] > 24.5, 0]
     assert f_measure(after, late[late > 24.3]) > 0.97
+
+
+@pytest.mark.parametrize("bpm", [85, 110, 190])
+def test_the_clock_is_on_the_new_pulse_six_beats_after_a_hard_cut(bpm):
+    cut = 20.23
+    first, second = grid(124, cut), grid(bpm, 34, start=cut)
+    decoder, clock = BeatDecoder(), Transport(TransportSettings())
+    sent = []
+    for k, answer in enumerate(pulses(np.concatenate([first, second]), 34)):
+        decoder.step(answer, (k + 1) / FPS)
+        if decoder.relocated and decoder.reading is not None:
+            assert decoder.tempo == pytest.approx(60 / decoder.reading.period, rel=0.06)
+        clock.observe(decoder.observation())
+        sent += [b.time for b in clock.advance((k + 1) / FPS)]
+    late = second[6:, 0]
+    assert f_measure(late, np.array([t for t in sent if t > late[0] - 0.06]), 0.05) == 1.0
 
 
 def test_time_is_kept_through_thirty_two_bars_of_nothing():
