@@ -35,13 +35,16 @@ F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
 Rng = np.random.Generator
 
-ONSET, ONSET_WEIGHT = 12, 3.0
+ONSET, ONSET_WEIGHT = 12, 8.0
 """The first 120 ms of speech count more: a late answer is a wrong one."""
 AFTER, AFTER_WEIGHT = 20, 2.5
 """So do the 200 ms after its end. Pauses of up to 250 ms inside speech are labelled speech; without this the
 network would wait for them to pass after every end too, which the plugin's hold does better."""
-QUIET_WEIGHT, MUSIC_WEIGHT = 1.3, 3.0
+QUIET_WEIGHT, MUSIC_WEIGHT = 1.3, 5.0
 """A false alarm costs more than a miss, and more still where nobody speaks at all over music."""
+OVER_NOISE, OVER_MUSIC = (2.0, 8.0, -10.0), (6.0, 7.0, -5.0)
+"""Mean, spread and least level of a voice over its background, dB. Voices drowned by music would teach alarms on
+music, so there are none."""
 SHARES = BANDS // 3
 SPREAD = 0.1
 """Spread of the logarithm of the speed at which a track is heard."""
@@ -143,9 +146,12 @@ class Mixer:
             x, label = self._background(rng, musical)
             quiet = MUSIC_WEIGHT if musical else QUIET_WEIGHT
         else:
-            x, _ = self._background(rng, chance(rng, 0.3))
+            musical = chance(rng, 0.3)
+            x, _ = self._background(rng, musical)
             voice, label = self._tracks.cut(rng, "voice", self.frames)
-            snr = float(np.clip(rng.normal(6, 7), -8, 25)) if chance(rng, 0.78) else float(rng.uniform(15, 60))
+            mean, spread, least = OVER_MUSIC if musical else OVER_NOISE
+            near = float(np.clip(rng.normal(mean, spread), least, 25))
+            snr = near if chance(rng, 0.78) else float(rng.uniform(15, 60))
             x = voice + x * np.float32(10 ** (-snr / 20))
         level = np.float32(10 ** (rng.uniform(-46, -12) / 20))
         x = x * level

@@ -74,8 +74,11 @@ AMBIENCE = (
     r"/nexuiz/.*sound/(ambient|desertfactory|weapons)/",
     r"/warzone2100/base\.wz/audio/sfx/(weapons|vehicle|explons|interfce)/",
     r"/flightgear/Aircraft/c172p/Sounds/",
+    r"/searchandrescue/sounds/",
+    r"/sonic-pi/samples/(ambi_(?!choir|piano)|elec_|perc_|vinyl_|loop_(3d|industrial))",
+    r"/tuxpaint/stamps/(animals|household|naturalforces|seasonal/newyears|vehicles)/(?!.*_desc).*\.ogg$",
 )
-"""Weather, water, machines, weapons."""
+"""Weather, water, machines, weapons, animals."""
 
 
 @lru_cache(maxsize=8)

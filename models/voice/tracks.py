@@ -44,7 +44,7 @@ UNKNOWN = 255
 UNIT = 0.08
 """RMS of every track as stored (of a voice: while it is active); peaks above full scale are clipped."""
 COUNTS = {"voice": 7000, "music": 4500, "noise": 2600, "sung": 500}
-REAL_MUSIC, AMBIENCE = 0.55, 0.3
+REAL_MUSIC, AMBIENCE = 0.65, 0.45
 """Shares of recorded music in the music, and of the packages' ambience in the noise."""
 NOT_HELD_OUT = ("steel-sky", "queen")
 """Their speakers are told apart by the scene alone, so any may be heard in training too."""
