@@ -15,18 +15,18 @@ from models.structure.network import StructureNet
 from models.training.export import command, export_step
 
 OUTPUTS = ["state", "event"]
-STATES = ["means", "ends"]
+STATES = ["means", "ends", "memory"]
 
 
 class Step(nn.Module):
-    """One step: ``frame (batch, 31)``, ``means (7, batch, 31)``, ``ends (2, batch, 30)``."""
+    """One step: ``frame (batch, 46)``; states ``(7, batch, 46)``, ``(2, batch, 45)``, ``(1, batch, 48)``."""
 
     def __init__(self, net: StructureNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, frame: Tensor, means: Tensor, ends: Tensor) -> tuple[Tensor, ...]:
-        answers, following = self.net(frame, (means, ends))
+    def forward(self, frame: Tensor, means: Tensor, ends: Tensor, memory: Tensor) -> tuple[Tensor, ...]:
+        answers, following = self.net(frame, (means, ends, memory))
         return answers.state.softmax(-1), answers.event.sigmoid(), *following
 
 

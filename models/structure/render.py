@@ -3,7 +3,8 @@
     python -m models.structure.render --data TRAIN --out DIR --pieces 60 [--held-out] [--seed 1]
 
 Writes ``SEED.flac`` and ``SEED.json`` as ``models.training.render`` does (which cuts 30 to 80 seconds out of a
-piece: too short for what happens over minutes). Resumes. ``--held-out``: seeds of which ``seed % 50 == 7``.
+piece: too short for what happens over minutes); its ``sections`` say what plays (`playing.py`). Resumes.
+``--held-out``: seeds of which ``seed % 50 == 7``.
 """
 
 from __future__ import annotations
@@ -11,16 +12,20 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from models.structure.forms import draw_form, dress
+from models.structure.playing import rows
 from models.training import room
 from models.training.compose.composer import compose, draw_style
 from models.training.labels import labels_of
-from models.training.mix import Stage, mix
+from models.training.mix import RATE, Stage, mix
 from models.training.render import Rendered, finish, save
-from models.training.rng import chance, is_val, seeds, stream
+from models.training.rng import chance, is_val, log_uniform, seeds, stream
 from realtime.errors import reported
 
 PLANS = ("club", "epic", "game", "song")
 TAME = 0.7
+FORMS = 0.7
+"""Share of the pieces with the long sections of `forms.py`; the others have the composer's own, short and wild."""
 
 
 def make(seed: int, stage: Stage) -> Rendered:
@@ -30,10 +35,21 @@ def make(seed: int, stage: Stage) -> Rendered:
     while style.plan not in PLANS or (style.plan == "song" and not chance(rng, 0.4)):
         style = draw_style(rng)
     hearing = room.draw(rng)
-    piece = compose(rng, style, float(rng.uniform(130, 220)), speed=hearing.resample, tame=chance(rng, TAME))
+    seconds, tame = float(rng.uniform(130, 220)), chance(rng, TAME)
+    if chance(rng, FORMS):
+        tempo = log_uniform(rng, *style.tempo)
+        form = draw_form(rng, style.plan in ("club", "epic"), 60 * style.metre / tempo, seconds)
+        piece = compose(
+            rng, style, seconds, tempo / hearing.resample, speed=hearing.resample, tame=tame, form=form
+        )
+        dress(rng, piece, form)
+    else:
+        piece = compose(rng, style, seconds, speed=hearing.resample, tame=tame)
     start = float(piece.beat_times[0])
     seconds = float(piece.beat_times[-1]) - start
     dry = mix(piece, seed, stage, start, seconds)
+    labels = labels_of(piece, dry, start, seconds)
+    labels["sections"] = rows(piece, dry.audio, start, seconds, RATE)
     head: dict[str, object] = {
         "seed": seed,
         "source": "composer",
@@ -42,7 +58,7 @@ def make(seed: int, stage: Stage) -> Rendered:
         "licences": sorted(dry.licences),
         "val": is_val(seed),
     }
-    return finish(rng, dry.audio, labels_of(piece, dry, start, seconds), head, hearing, stage.data)
+    return finish(rng, dry.audio, labels, head, hearing, stage.data)
 
 
 def main() -> None:

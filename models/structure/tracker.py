@@ -6,6 +6,7 @@ Both the plugin and the bench run this class, so what is measured is what is hos
 from __future__ import annotations
 
 import math
+from collections import deque
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from models.dsp.belief import Belief
 from models.dsp.stepper import F32, Stepper
-from models.structure.features import ATTACKS, COLOURS, condense
+from models.structure.features import ATTACKS, BLOWS, COLOURS, condense
 from models.structure.labels import EVENTS, STATES
 from models.tags.features import BANDS, HOP, INPUT, Frames
 
@@ -28,9 +29,9 @@ _RANGE_SECONDS = 60.0
 _LEAST_RANGE = 1.5
 """Force by which even steady music may be softer than the loudest before its energy is none."""
 _LOWER, _UPPER = COLOURS // 2, COLOURS - COLOURS // 2
-_COLOUR = np.repeat([1 / COLOURS, 0], [COLOURS, ATTACKS + 1]).astype(np.float32)
+_COLOUR = np.repeat([1 / COLOURS, 0], [COLOURS, ATTACKS + BLOWS + 1]).astype(np.float32)
 """Weights of a step's features in its mean colour."""
-_FORCE = np.repeat([1 / COLOURS + 1 / _LOWER, 1 / COLOURS, 1 / ATTACKS, 0], [_LOWER, _UPPER, ATTACKS, 1])
+_FORCE = np.repeat([1 / COLOURS + 1 / _LOWER, 1 / COLOURS, 1 / ATTACKS, 0], [_LOWER, _UPPER, ATTACKS, BLOWS + 1])
 _FORCE = _FORCE.astype(np.float32)
 """Weights in its force: colour, that of the lower half once more, and attacks."""
 _QUIET = 0.35
@@ -43,6 +44,53 @@ class Found(NamedTuple):
     event: str
     strength: float
     ago: float
+
+
+class Curves:
+    """What is said of each event: as far as the network also hears the state that it leads to.
+
+    A breakdown is that state alone, in the mean of 0.8 s, for a stop of a beat is none.
+    """
+
+    def __init__(self) -> None:
+        self._lately: deque[float] = deque(maxlen=round(0.8 * RATE))
+
+    def reset(self) -> None:
+        """Nothing heard."""
+        self._lately.clear()
+
+    def step(self, state: F32, event: F32) -> list[float]:
+        """Take one step's answers; a value for each of :data:`EVENTS`."""
+        breakdown, build, groove, drop = state.tolist()
+        begins, back, _, change = event.tolist()
+        self._lately.append(breakdown)
+        lately = sum(self._lately) / RATE / 0.8
+        return [begins * build, back * min(1.0, groove + drop), min(1.0, lately), change]
+
+
+class Rise:
+    """Tells once when a curve rises through its threshold, from the fourth second on and not twice in a row."""
+
+    def __init__(self, apart: float) -> None:
+        self._apart = apart
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing seen."""
+        self._steps = 0
+        self._since = math.inf
+        self._armed = False
+
+    def step(self, value: float, limit: float) -> bool:
+        """Take one step's value."""
+        self._steps += 1
+        self._since += 1 / RATE
+        if value < 0.5 * limit:
+            self._armed = self._steps > 4 * RATE
+        elif value >= limit and self._armed and self._since >= self._apart:
+            self._armed, self._since = False, 0.0
+            return True
+        return False
 
 
 class Loudness:
@@ -80,16 +128,20 @@ class StructureTracker:
         0–1.
     """
 
-    THRESHOLDS = {"build": 0.3, "drop": 0.55, "breakdown": 0.55, "change": 0.6}
-    REFRACTORY = {"build": 8.0, "drop": 8.0, "breakdown": 8.0, "change": 4.0}
+    THRESHOLDS = {"build": 0.25, "drop": 0.7, "breakdown": 0.55, "change": 0.75}
+    APART = {"build": 8.0, "drop": 8.0, "breakdown": 8.0, "change": 4.0}
+    AGO = {"build": 1.0, "drop": 0.7, "breakdown": 1.2, "change": 0.5}
+    """Seconds from an event to its report, in the middle."""
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
         self._frames = Frames()
         self._net = Stepper(weights, ("state", "event"))
         self._loudness = Loudness()
         self._smooth = math.exp(-1 / (RATE * 0.7))
-        self.state = Belief(len(STATES), RATE, 8.0, 0.35, 0.55)
+        self.state = Belief(len(STATES), RATE, 8.0, 0.6, 0.6)
         self.sensitivity = 1.0
+        self._curves = Curves()
+        self._rises = [Rise(self.APART[name]) for name in EVENTS]
         self.reset()
 
     def reset(self) -> None:
@@ -98,8 +150,9 @@ class StructureTracker:
         self._loudness.reset()
         self.state.reset()
         self._before = np.zeros(BANDS, np.float32)
-        self._since = dict.fromkeys(EVENTS, math.inf)
-        self._armed = dict.fromkeys(EVENTS, False)
+        self._curves.reset()
+        for rise in self._rises:
+            rise.reset()
         self._steps = 0
         self.energy = self.build = 0.0
         self.answers = np.zeros(len(STATES), np.float32), np.zeros(len(EVENTS), np.float32)
@@ -119,17 +172,11 @@ class StructureTracker:
         expected = float(np.dot(self.state.belief, RUNGS))
         energy = (0.5 * expected + 0.5 * min(1.0, max(0.0, loud))) if heard else 0.0
         self.energy = self._smooth * self.energy + (1 - self._smooth) * energy
-        return self._events(event)
+        return self._events(self._curves.step(state, event))
 
-    def _events(self, event: F32) -> list[Found]:
-        """Rising through the threshold, once, not in the first seconds and not twice in a row."""
-        found = []
-        for k, name in enumerate(EVENTS):
-            value, limit = float(event[k]), self.THRESHOLDS[name] / self.sensitivity
-            self._since[name] += 1 / RATE
-            if value < 0.5 * limit:
-                self._armed[name] = self._steps > 4 * RATE
-            elif value >= limit and self._armed[name] and self._since[name] >= self.REFRACTORY[name]:
-                self._armed[name], self._since[name] = False, 0.0
-                found.append(Found(name, value, DELAY + 1 / RATE))
-        return found
+    def _events(self, curves: list[float]) -> list[Found]:
+        return [
+            Found(name, value, self.AGO[name])
+            for name, value, rise in zip(EVENTS, curves, self._rises)
+            if rise.step(value, self.THRESHOLDS[name] / self.sensitivity)
+        ]

@@ -13,10 +13,14 @@ from models.structure.bars import StructureBar
 from models.structure.bench import match
 from models.structure.export import export
 from models.structure.features import SIZE, condense
-from models.structure.labels import STATES
+from models.structure.forms import dress
+from models.structure.labels import EVENTS, STATES
 from models.structure.network import StructureNet
+from models.structure.playing import rows
 from models.structure.plugin import Structure
 from models.structure.truth import events, recent, spans, states
+from models.training.compose.composer import STYLES, compose
+from models.training.score import Effect, Hit, Note, Piece, Track
 from realtime.hosting.kinds import Latest
 from realtime.hosting.plugin import Context, Feature
 
@@ -44,28 +48,72 @@ def heard(sound: np.ndarray) -> list[tuple[float, Feature]]:
     return drive(prepared(Structure), sound)
 
 
+ALL, BARE = (4.0, 2.0, 4.0, 0.5, 3.0, -10.0), (0.0, 0.0, 0.0, 0.4, 2.0, -20.0)
 TRUTH = {
-    "duration": 60.0,
-    "sections": [[0.0, "intro"], [8.0, "build"], [16.0, "drop"], [32.0, "drop"], [40.0, "breakdown"]],
-    "drums": [[k * 0.5, "kick", 1.0] for k in range(16, 80)],
+    "duration": 80.0,
+    "sections": [
+        [0.0, "intro", *BARE, 0.0],
+        [8.0, "build", 0.0, 9.0, 0.0, 0.0, 2.0, -12.0, 1.0],
+        [16.0, "drop", *ALL, 0.0],
+        [32.0, "drop", *ALL, 0.0],
+        [40.0, "breakdown", *BARE, 0.0],
+        [48.0, "verse", 4.0, 2.0, 0.0, 0.4, 0.0, -13.0, 0.0],  # the beat is back, but not everything
+        [56.0, "silence", 0.0, 0.0, 0.0, 0.0, 0.0, -90.0, 0.0],
+        [58.0, "drop", *ALL, 0.0],
+        [70.0, "outro", 4.0, 0.0, 4.0, 0.0, 0.0, -15.0, 0.0],
+    ],
 }
 
 
 def test_truth_in_states_and_events():
-    assert [STATES[s] for _, _, s in spans(TRUTH)] == ["breakdown", "build", "drop", "drop", "breakdown"]
+    found = [(t, STATES[s]) for t, _, s in spans(TRUTH)]
+    assert found == [
+        *[(0.0, "breakdown"), (8.0, "build"), (16.0, "drop"), (40.0, "breakdown"), (48.0, "groove")],
+        *[(58.0, "drop"), (70.0, "groove")],  # two seconds of silence are part of what was before
+    ]
     named = [(t, e) for t, e in events(TRUTH) if e != "change"]
-    assert named == [(8.0, "build"), (16.0, "drop"), (40.0, "breakdown")]
-    assert [t for t, e in events(TRUTH) if e == "change"] == [8.0, 16.0, 32.0, 40.0]
-    assert list(states(TRUTH, np.array([1.0, 20.0, 50.0]))) == [0, 3, 0]
-    assert list(recent(TRUTH, np.array([15.9, 16.5, 18.0]), 1.0)[:, 1]) == [0, 1, 0]
+    assert named == [(8.0, "build"), (16.0, "drop"), (40.0, "breakdown"), (48.0, "drop")]
+    assert [t for t, e in events(TRUTH) if e == "change"] == [8.0, 16.0, 40.0, 48.0, 58.0, 70.0]
+    assert list(states(TRUTH, np.array([1.0, 20.0, 50.0]))) == [0, 3, 2]
+    assert list(recent(TRUTH, np.array([15.9, 16.5, 18.0]), dict.fromkeys(EVENTS, (0.0, 1.0)))[:, 1]) == [0, 1, 0]
+
+
+def test_truth_of_a_piece_is_what_plays_not_what_it_is_called():
+    quiet = [[0.0, "drop", *BARE, 0.0], [8.0, "breakdown", *ALL, 0.0]]
+    assert [STATES[s] for _, _, s in spans({"duration": 16.0, "sections": quiet})] == ["breakdown", "drop"]
+
+
+def test_what_plays_is_read_off_the_score():
+    times = np.arange(33) * BEAT
+    bars = [(4 * k, 4) for k in range(8)]
+    piece = Piece("test", "composer", times, bars, sections=[(0.0, "breakdown"), (16.0, "drop")])
+    piece.hits = [Hit(float(b), "kick", 1.0) for b in range(16, 32)]
+    piece.hits += [Hit(b + 0.5, "hat", 0.5) for b in range(32)]
+    piece.tracks = [Track("bass", [Note(float(b), 0.5, 30, 1.0) for b in range(16, 32)])]
+    piece.effects = [Effect("riser", 8.0, 16.0)]
+    sound = np.repeat([0.01, 0.1], 8 * RATE).astype(np.float32) * np.sin(np.arange(16 * RATE))
+    found = rows(piece, sound.astype(np.float32), 0.0, 16.0, RATE)
+    assert [(r[0], r[1], r[8]) for r in found] == [(0, "breakdown", 0), (4, "breakdown", 1), (8, "drop", 0)]
+    assert [r[2:6] for r in found] == [[0, 0, 4, 0], [0, 0, 4, 0], [4, 0, 4, 0.5]]
+    assert found[2][7] - found[0][7] == pytest.approx(20, abs=0.5)
+
+
+def test_build_ups_rise_in_dressed_pieces():
+    rng = np.random.default_rng(5)
+    form = [("groove", 4), ("build", 8), ("drop", 4)]
+    piece = compose(rng, STYLES["house"], 40, 120, form=form, tame=True)
+    dress(rng, piece, form)
+    found = rows(piece, np.ones(len(piece.beat_times) * RATE // 2, np.float32), 0.0, piece.duration, RATE)
+    assert [r[8] for r in found if r[1] == "build"][-1] == 1
+    assert all(r[8] == 0 for r in found if r[1] == "drop")
 
 
 def test_features_tell_colour_from_attack():
     steady = condense(np.ones((8, 80), np.float32), np.ones(80, np.float32))
     struck = condense(np.tile(np.array([0, 2, 1, 0], np.float32)[:, None], (2, 80)), np.zeros(80, np.float32))
     assert steady.shape == (2, SIZE)
-    assert steady[:, 20:30].max() == 0
-    assert struck[:, 20:30].min() > 0
+    assert steady[:, 20:45].max() == 0
+    assert struck[:, 20:45].min() > 0
 
 
 def test_a_break_is_low_and_its_end_is_a_drop():
