@@ -130,7 +130,7 @@ class StructureTracker:
 
     THRESHOLDS = {"build": 0.35, "drop": 0.55, "breakdown": 0.55, "change": 0.75}
     APART = {"build": 8.0, "drop": 8.0, "breakdown": 8.0, "change": 4.0}
-    AGO = {"build": 1.0, "drop": 0.55, "breakdown": 1.2, "change": 0.5}
+    AGO = {"build": 1.0, "drop": 0.7, "breakdown": 1.2, "change": 0.5}
     """Seconds from an event to its report, in the middle."""
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
