@@ -25,6 +25,7 @@ from torch.nn import functional
 from models.melcnn.features import F32, LENGTH, SIZE, SPEC, Picture, level
 from models.melcnn.labels import GENRES, PARTS, genre
 from models.melcnn.network import Answer, MelCNN
+from models.scoring.roc import auc
 from models.training import loop
 from models.training.export import PARITY, export_onnx, parity
 from realtime.errors import reported
@@ -159,14 +160,6 @@ def score(net: nn.Module, held: Set) -> dict[str, float]:
         "piece": float(np.mean(pieces)),
         **{f"auc_{p}": a for p, a in zip(PARTS, aucs)},
     }
-
-
-def auc(label: npt.NDArray[np.bool_], value: npt.NDArray[np.floating]) -> float:
-    """Area under the ROC curve; NaN where all are alike."""
-    ranks = np.empty(len(value))
-    ranks[np.argsort(value, kind="stable")] = np.arange(1, len(value) + 1)
-    yes, no = int(label.sum()), int((~label).sum())
-    return float((ranks[label].sum() - yes * (yes + 1) / 2) / (yes * no)) if yes and no else float("nan")
 
 
 def export(net: MelCNN, path: Path) -> float:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.scoring.recordings import columns, listen, pairs, rivals
+from models.scoring.roc import auc
 from models.silero.plugin import Silero
 from models.voice.plugin import Voice
 from realtime.bench.report import parser, publish
@@ -36,16 +37,6 @@ def spoken(rows: F64) -> list[tuple[float, float]]:
         elif voiced:
             joined.append((begin, end))
     return joined
-
-
-def auc(label: Bools, value: F64) -> float:
-    """Area under the ROC curve: the chance that a frame of speech has the higher value (ties count half)."""
-    _, inverse, count = np.unique(value, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(count) - (count - 1) / 2)[inverse]
-    positive, negative = int(label.sum()), int((~label).sum())
-    if not positive or not negative:
-        return float("nan")
-    return float((rank[label].sum() - positive * (positive + 1) / 2) / (positive * negative))
 
 
 def known(estimate: F64, times: F64) -> F64:

@@ -19,10 +19,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.scoring.roc import auc
 from models.structure.labels import EVENTS, STATES
 from models.structure.tracker import RATE, StructureTracker
 from models.structure.truth import IGNORE, events, states
-from models.tags.bench import auc
 from models.tags.features import HOP, INPUT
 from models.training.dataset import is_validation, load_piece, pieces, read_audio
 from realtime.bench.report import parser, progress, publish

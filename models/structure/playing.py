@@ -40,10 +40,12 @@ def rows(piece: Piece, dry: npt.NDArray[np.float32], start: float, seconds: floa
     for a, z in pairwise(edges):
         name = names[a]
         rise = _rise(piece, a, z, name)
-        parts = [(a, z, 0.0)] if rise is None or rise - a < 2 else [(a, rise, 0.0)]
-        parts = [(a, z, 1.0)] if rise is not None and rise - a < 2 else parts
-        if rise is not None and rise - a >= 2:
-            parts.append((rise, z, 1.0))
+        if rise is None:
+            parts = [(a, z, 0.0)]
+        elif rise - a < 2:
+            parts = [(a, z, 1.0)]
+        else:
+            parts = [(a, rise, 0.0), (rise, z, 1.0)]
         for begin, end, rises in parts:
             t, until = (float(piece.time(b)) - start for b in (begin, end))
             if t < seconds and until - t > 0.05:

@@ -22,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.scoring.roc import auc
 from models.structure.export import export
 from models.structure.features import SIZE, condense
 from models.structure.labels import EVENTS
@@ -29,7 +30,7 @@ from models.structure.network import HEARD, RATE, Answers, StructureNet
 from models.structure.tracker import DELAY
 from models.structure.truth import IGNORE, recent, states
 from models.tags.features import BANDS, FRAMES
-from models.tags.train import auc, vary
+from models.tags.train import vary
 from models.training import loop
 from models.training.dataset import cached_pieces, is_validation
 from realtime.errors import reported

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from models.beat.bench import load_sound as load
 from models.scoring.recordings import SOUND, columns
+from models.scoring.roc import auc
 from models.tags.features import HOP, INPUT
 from models.tags.labels import FAMILIES, FRAME, LEARNT, TAGS
 from models.tags.tagger import Tagger
@@ -58,16 +59,6 @@ def average_precision(label: Bools, value: F64) -> float:
     if not hits.any():
         return float("nan")
     return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
-
-
-def auc(label: Bools, value: F64) -> float:
-    """Area under the ROC curve; ties count half."""
-    _, inverse, count = np.unique(value, return_inverse=True, return_counts=True)
-    rank = (np.cumsum(count) - (count - 1) / 2)[inverse]
-    positive, negative = int(label.sum()), int((~label).sum())
-    if not positive or not negative:
-        return float("nan")
-    return float((rank[label].sum() - positive * (positive + 1) / 2) / (positive * negative))
 
 
 class Listener:

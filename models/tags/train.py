@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from models.scoring.roc import auc
 from models.tags.blend import LN10, Stems, colour, scene
 from models.tags.export import export
 from models.tags.labels import FAMILIES, LEARNT
@@ -88,16 +89,6 @@ class Validator:
         likely = (logits[..., FIRST:].sigmoid() * sounding).sum(0).argmax(-1)
         right = (likely == heard.argmax(-1)).float()[heard.sum(-1) > 0]
         return {"mean": float(np.nanmean(list(found.values()))), "family": float(right.mean()), **found}
-
-
-def auc(label: npt.NDArray[np.bool_], value: F32) -> float:
-    """Chance that a step with the tag has the higher value."""
-    rank = np.empty(len(value))
-    rank[np.argsort(value, kind="stable")] = np.arange(1, len(value) + 1)
-    positive, negative = int(label.sum()), int((~label).sum())
-    if not positive or not negative:
-        return float("nan")
-    return float((rank[label].sum() - positive * (positive + 1) / 2) / (positive * negative))
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ from models.melcnn.labels import GENRES, PARTS, genre
 from models.melcnn.network import Answer, MelCNN
 from models.melcnn.plugin import WEIGHTS
 from models.melcnn.plugin import MelCNN as Plugin
+from models.scoring.roc import auc
 from realtime.hosting.inference import open_session
 from realtime.hosting.spectral import frames
 
@@ -67,8 +68,8 @@ def test_truth_is_of_the_moment() -> None:
 
 
 def test_auc() -> None:
-    assert train.auc(np.array([True, True, False, False]), np.array([0.9, 0.4, 0.5, 0.1])) == pytest.approx(0.75)
-    assert math.isnan(train.auc(np.array([True]), np.array([0.5])))
+    assert auc(np.array([True, True, False, False]), np.array([0.9, 0.4, 0.5, 0.1])) == pytest.approx(0.75)
+    assert math.isnan(auc(np.array([True]), np.array([0.5])))
 
 
 def test_training_runs_and_exports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
