@@ -24,7 +24,6 @@ from realtime.errors import UserError
 from realtime.hosting.plugin import Plugin
 
 F64 = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
 _GRID, _GAP = 0.01, 0.1
 
 
