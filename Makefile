@@ -14,6 +14,7 @@ help:
 	@echo "make lint         ruff, formatting, types"
 	@echo "make bench        timed and scored: capture, clock, latency, load"
 	@echo "make screenshots  pictures of the GUI and of the web page"
+	@echo "make train-NAME   trains what ships anew: voice, pitch, tags, key, structure, drums (TRAIN=FOLDER)"
 	@echo "make clean        remove .venv and caches"
 	@echo "Options: ARGS='--preset lighting' (live, gui), PYTHON=python3.12 (which Python makes the .venv)"
 
@@ -64,3 +65,5 @@ screenshots: setup
 clean:
 	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+include models/training/recipes.mk

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Set up .venv and what the system lacks. Usage: scripts/setup.sh run|gui|test
-#   run   the host alone          gui   with the visualizer          test  all that tests and linters need
+# Set up .venv and what the system lacks. Usage: scripts/setup.sh run|gui|test|train
+#   run   the host alone                            gui    with the visualizer
+#   test  all that tests and linters need           train  all that the trainings need
 # Does nothing when pyproject.toml has not changed since the last time.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -22,7 +23,10 @@ case $profile in
                   libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0
                   libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1)
         target=".[dev,gui,cluster,hub,demucs,link,fingerprint,similarity]" ;;
-  *)    say "unknown profile '$profile' (run, gui, test)" >&2; exit 2 ;;
+  train) packages=(libportaudio2 fluidsynth libfluidsynth3 fluid-soundfont-gm fluidr3mono-gm-soundfont
+                   musescore-general-soundfont-small opl3-soundfont timgm6mb-soundfont espeak-ng)
+         target=".[dev,speech]" ;;
+  *)    say "unknown profile '$profile' (run, gui, test, train)" >&2; exit 2 ;;
 esac
 
 # The web page is tested in Chromium; Ubuntu has it as a snap only, which tests do without.
@@ -78,8 +82,8 @@ want=$({ cat pyproject.toml scripts/setup.sh; pwd; } | cksum)
 if [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$want" ] && [ -x "$venv/bin/python" ]; then
   exit 0
 fi
-# What the test profile installed includes the others.
-if [ "$profile" != test ] && [ -f "$venv/.setup-test" ] && [ "$(cat "$venv/.setup-test")" = "$want" ]; then
+# What the test profile installed includes the host and the visualizer.
+if [ "$profile" != test ] && [ "$profile" != train ] && [ -f "$venv/.setup-test" ] && [ "$(cat "$venv/.setup-test")" = "$want" ]; then
   exit 0
 fi
 
@@ -94,8 +98,8 @@ fi
 pip=("$venv/bin/python" -m pip --disable-pip-version-check)
 say "pip"
 "${pip[@]}" install -q --upgrade pip
-if [ "$profile" = test ]; then
-  say "installing $torch_pin (for parity tests)"
+if [ "$profile" = test ] || [ "$profile" = train ]; then
+  say "installing $torch_pin (for training and parity tests)"
   "${pip[@]}" install -q "$torch_pin"
 fi
 say "installing sidechain: $target"

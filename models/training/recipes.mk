@@ -1,0 +1,80 @@
+# What ships, trained from nothing with one command each; README.md beside this says what there is and how long it takes.
+#
+#     make train-voice TRAIN=FOLDER [WORK=build/training]
+#
+# TRAIN holds pop909, groove, drum_oneshots, esc10 and fsdd. What is made on the way lies under WORK and is not made
+# again; a training that was stopped goes on. The network is left in WORK/NAME and put in its place by hand.
+TRAIN ?= data/train
+WORK ?= build/training
+
+RUN := $(BIN)/python -m models
+MUSIC := $(WORK)/music
+PACKAGES := $(WORK)/packages
+BANK := $(WORK)/bank
+
+SPEECH_PACKAGES := asterisk-core-sounds-en-g722 asterisk-core-sounds-es-g722 asterisk-core-sounds-fr-g722 \
+  asterisk-core-sounds-it-g722 asterisk-core-sounds-ru-g722 asterisk-prompt-es-co asterisk-prompt-fr-armelle \
+  asterisk-prompt-it-menardi-wav beneath-a-steel-sky drascula festvox-ru fillets-ng-data fillets-ng-data-cs \
+  fillets-ng-data-nl flight-of-the-amazon-queen gcin-voice hedgewars-data klettres-data ktuberling-data \
+  megaglest-data nexuiz-data openarena-data pocketsphinx-testdata trigger-rally-data tuxpaint-stamps-default \
+  warzone2100-data
+MUSIC_PACKAGES := amoebax-data asc-music blobwars-data boswars-data btanks-data caveexpress-data endless-sky-data \
+  extremetuxracer-data fb-music-high flare-game freedroidrpg-data frozen-bubble-data hyperrogue-music krank \
+  lincity-ng-data lugaru-data marsshooter-data naev-data neverball-data nexuiz-music openclonk-data pathological \
+  pushover-data redeclipse-data singularity-music starfighter-data supertux-data supertuxkart-data trackballs-data \
+  ufoai-music warmux-data warzone2100-music wizznic-data xmoto-data zaz-data
+NOISE_PACKAGES := searchandrescue-data sonic-pi-samples ufoai-sound
+FONT_PACKAGES := csound-soundfont denemo-data freepats lmms-common minuet-data
+
+.PHONY: train-voice train-pitch train-tags train-key train-structure train-drums train-tools
+
+train-tools:
+	@scripts/setup.sh train
+
+# --- what several need -----------------------------------------------------------------------------------------
+$(MUSIC)/.done: | train-tools
+	$(RUN).training.render --data $(TRAIN) --out $(MUSIC) --hours 12 --seed 8000000 \
+	  --mix composer=.66,pop909=.18,groove=.10,mix=.06
+	touch $@
+
+$(PACKAGES)/.done: | train-tools
+	scripts/fetch_packages.sh $(PACKAGES) $(SPEECH_PACKAGES) $(MUSIC_PACKAGES) $(NOISE_PACKAGES) $(FONT_PACKAGES)
+	touch $@
+
+$(BANK).json: $(PACKAGES)/.done
+	$(RUN).voice.corpus $(BANK) --human $(PACKAGES) --fsdd $(TRAIN)/fsdd
+
+# --- one each --------------------------------------------------------------------------------------------------
+train-voice: $(MUSIC)/.done $(BANK).json
+	$(RUN).voice.tracks $(WORK)/voice/tracks/held-out --bank $(BANK) --music $(MUSIC) --esc $(TRAIN)/esc10 \
+	  --packages $(PACKAGES) --held-out --share 0.08
+	$(RUN).voice.tracks $(WORK)/voice/tracks/train --bank $(BANK) --music $(MUSIC) --esc $(TRAIN)/esc10 \
+	  --packages $(PACKAGES)
+	$(RUN).voice.train --tracks $(WORK)/voice/tracks --out $(WORK)/voice --seed 6 --steps 8000 --rate 2e-3
+
+train-pitch: $(MUSIC)/.done $(BANK).json
+	$(RUN).pitch.scenes $(WORK)/pitch/scenes --music $(MUSIC) --speech $(BANK) --data $(TRAIN) --count 2200 --seed 1
+	$(RUN).pitch.scenes $(WORK)/pitch/held-out --music $(MUSIC) --speech $(BANK) --data $(TRAIN) --count 100 --seed 2
+	$(RUN).pitch.train --scenes $(WORK)/pitch/scenes --held-out $(WORK)/pitch/held-out --out $(WORK)/pitch \
+	  --seed 1 --steps 1950
+
+train-tags: $(MUSIC)/.done $(BANK).json
+	$(RUN).tags.stems $(WORK)/tags/stems --data $(TRAIN) --packages $(PACKAGES) --bank $(BANK) --music $(MUSIC) \
+	  --count 4400
+	$(RUN).tags.stems $(WORK)/tags/stems --data $(TRAIN) --packages $(PACKAGES) --bank $(BANK) --music $(MUSIC) \
+	  --count 400 --held-out --seed 21000000
+	$(RUN).tags.train --stems $(WORK)/tags/stems --out $(WORK)/tags --steps 6300
+
+train-key: $(MUSIC)/.done
+	$(RUN).key.train --data $(MUSIC) --cache $(WORK)/key/features --out $(WORK)/key --seed 1 --steps 450
+
+train-structure: | train-tools
+	$(RUN).structure.render --data $(TRAIN) --out $(WORK)/structure/music --pieces 334
+	$(RUN).structure.render --data $(TRAIN) --out $(WORK)/structure/music --pieces 50 --held-out
+	$(RUN).structure.train --data $(WORK)/structure/music --cache $(WORK)/structure/features --out $(WORK)/structure \
+	  --steps 1600 --passes 3 --seed 3
+
+train-drums: $(MUSIC)/.done
+	$(RUN).drums.backing --data $(TRAIN) --out $(WORK)/drums/backing --hours 10
+	$(RUN).drums.train --data $(TRAIN) --backing $(WORK)/drums/backing --mixes $(MUSIC) --out $(WORK)/drums --seed 1 \
+	  --steps 600
