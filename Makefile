@@ -14,7 +14,7 @@ help:
 	@echo "make lint         ruff, formatting, types"
 	@echo "make bench        timed and scored: capture, clock, latency, load"
 	@echo "make screenshots  pictures of the GUI and of the web page"
-	@echo "make train-NAME   trains what ships anew: voice, pitch, tags, key, structure, drums (TRAIN=FOLDER)"
+	@echo "make train-NAME   trains what ships anew: beat, voice, pitch, tags, key, structure, drums (TRAIN=FOLDER)"
 	@echo "make clean        remove .venv and caches"
 	@echo "Options: ARGS='--preset lighting' (live, gui), PYTHON=python3.12 (which Python makes the .venv)"
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+
+_OVER = 0.02
 
 
 class Belief:
@@ -51,6 +54,13 @@ class Belief:
             self.chosen = best
             return True
         return False
+
+    def leave(self, classes: Sequence[int]) -> None:
+        """Take it for nearly certain that these are over; if one of them was chosen, the likeliest other is."""
+        self.belief[classes] *= _OVER
+        self.belief /= np.add.reduce(self.belief)
+        if self.chosen in classes:
+            self.chosen = int(self.belief.argmax())
 
     @property
     def confidence(self) -> float:

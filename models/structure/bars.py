@@ -12,7 +12,8 @@ from realtime.hosting.plugin import AudioInput, Context, Descriptor, Feature, Ou
 MOST_WAITING = 16
 """Events that may wait for their bar line; further ones go out at once."""
 
-
+SECTION_AGO = 1.5
+"""Seconds since a section began when it is told, median of the held-out pieces."""
 _CLOCK = ("locked", "bpm", "beats_per_bar", "bar_phase")
 
 
@@ -26,8 +27,8 @@ class _Waiting(NamedTuple):
 class StructureBar(CombinePlugin):
     """Each event goes to the bar line that is nearest to it.
 
-    At once and with that line's time if it lies back, else when it comes. Without a locked clock events pass as
-    they are, and ``on_bar`` is 0.
+    At once and with that line's time if it lies back, else when it comes; the section likewise, by when it began.
+    Without a locked clock events pass as they are, and ``on_bar`` is 0.
     """
 
     descriptor = Descriptor(
@@ -45,7 +46,7 @@ class StructureBar(CombinePlugin):
         ),
         input=AudioInput(48_000, 1, 960),
         outputs=(
-            Output("section", "label", rate=50.0, description="as of 'structure', changing on bar lines only"),
+            Output("section", "label", rate=50.0, description="as of 'structure', from its bar line on"),
             Output("on_bar", "value", rate=50.0, description="1 while there is a locked clock to go by"),
             *(Output(name, "event", description="on a bar line; value: how sure") for name in EVENTS),
         ),
@@ -75,7 +76,7 @@ class StructureBar(CombinePlugin):
         section = results.get("structure.section")
         if section is not None and section.label and section.label != self._next_section:
             self._next_section = section.label
-            self._place(out, "section", section.time, None, section.label, bar, line, time)
+            self._place(out, "section", section.time - SECTION_AGO, None, section.label, bar, line, time)
         for w in [w for w in self._waiting if w.due <= time]:
             self._waiting.remove(w)
             self._say(out, w.output, w.due, w.strength, w.label)

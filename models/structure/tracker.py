@@ -25,6 +25,8 @@ DELAY = 0.3
 
 RUNGS = (0.15, 0.5, 0.6, 1.0)
 """Energy that each state stands for."""
+OVER = {"drop": ("breakdown", "build")}
+"""States that an event ends: whoever is told of the drop is not to read "build" beside it."""
 _RANGE_SECONDS = 60.0
 _LEAST_RANGE = 1.5
 """Force by which even steady music may be softer than the loudest before its energy is none."""
@@ -167,12 +169,15 @@ class StructureTracker:
         self.answers = state, event
         heard = float(features.dot(_COLOUR)) > _QUIET
         self.state.step(state)
+        found = self._events(self._curves.step(state, event))
+        for f in found:
+            self.state.leave([STATES.index(name) for name in OVER.get(f.event, ())])
         self.build = self._smooth * self.build + (1 - self._smooth) * float(state[1]) * heard
         loud = self._loudness.step(features) if heard else 0.0
         expected = float(np.dot(self.state.belief, RUNGS))
         energy = (0.5 * expected + 0.5 * min(1.0, max(0.0, loud))) if heard else 0.0
         self.energy = self._smooth * self.energy + (1 - self._smooth) * energy
-        return self._events(self._curves.step(state, event))
+        return found
 
     def _events(self, curves: list[float]) -> list[Found]:
         return [

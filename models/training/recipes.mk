@@ -7,7 +7,8 @@
 TRAIN ?= data/train
 WORK ?= build/training
 
-RUN := $(BIN)/python -m models
+# One thread for arithmetic: on small machines a second one slows the rest down.
+RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m models
 MUSIC := $(WORK)/music
 PACKAGES := $(WORK)/packages
 BANK := $(WORK)/bank
@@ -26,7 +27,9 @@ MUSIC_PACKAGES := amoebax-data asc-music blobwars-data boswars-data btanks-data 
 NOISE_PACKAGES := searchandrescue-data sonic-pi-samples ufoai-sound
 FONT_PACKAGES := csound-soundfont denemo-data freepats lmms-common minuet-data
 
-.PHONY: train-voice train-pitch train-tags train-key train-structure train-drums train-tools
+TRAINED_MIX := composer=.66,pop909=.18,groove=.10,mix=.06
+
+.PHONY: train-beat train-voice train-pitch train-tags train-key train-structure train-drums train-tools
 
 train-tools:
 	@scripts/setup.sh train
@@ -34,7 +37,7 @@ train-tools:
 # --- what several need -----------------------------------------------------------------------------------------
 $(MUSIC)/.done: | train-tools
 	$(RUN).training.render --data $(TRAIN) --out $(MUSIC) --hours 12 --seed 8000000 \
-	  --mix composer=.66,pop909=.18,groove=.10,mix=.06
+	  --mix $(TRAINED_MIX)
 	touch $@
 
 $(PACKAGES)/.done: | train-tools
@@ -45,12 +48,25 @@ $(BANK).json: $(PACKAGES)/.done
 	$(RUN).voice.corpus $(BANK) --human $(PACKAGES) --fsdd $(TRAIN)/fsdd
 
 # --- one each --------------------------------------------------------------------------------------------------
+# Two teachers, the network that learns from both, and the count of the bar (models/beat/CARD.md).
+BEAT := $(RUN).beat.train --core ssm --hidden 144 --layers 4
+train-beat: | train-tools
+	$(RUN).training.render --data $(TRAIN) --out $(WORK)/beat/music --hours 33 --seed 5000000 --mix $(TRAINED_MIX)
+	$(BEAT) --data $(WORK)/beat/music --out $(WORK)/beat/first --seed 11 --batch 16 --rate 2e-3 --steps 4000
+	$(BEAT) --data $(WORK)/beat/music --out $(WORK)/beat/second --seed 23 --batch 16 --rate 2e-3 --steps 2600
+	$(RUN).beat.export $(WORK)/beat/teachers.onnx $(WORK)/beat/first/final.pt $(WORK)/beat/second/final.pt
+	$(RUN).training.render --data $(TRAIN) --out $(WORK)/beat/more --hours 16.6 --seed 6000000 --mix $(TRAINED_MIX)
+	$(BEAT) --data $(WORK)/beat/more --out $(WORK)/beat --seed 41 --batch 14 --seconds 28 --rate 1e-3 --steps 700 \
+	  --teacher $(WORK)/beat/teachers.onnx --from $(WORK)/beat/teachers.onnx --trust 0.5
+	$(RUN).beat.train_bars --data $(WORK)/beat/more --out $(WORK)/beat/bars --seed 3 --steps 1000
+	$(RUN).beat.barnet $(WORK)/beat/bars.onnx $(WORK)/beat/bars/final.pt
+
 train-voice: $(MUSIC)/.done $(BANK).json
 	$(RUN).voice.tracks $(WORK)/voice/tracks/held-out --bank $(BANK) --music $(MUSIC) --esc $(TRAIN)/esc10 \
 	  --packages $(PACKAGES) --held-out --share 0.08
 	$(RUN).voice.tracks $(WORK)/voice/tracks/train --bank $(BANK) --music $(MUSIC) --esc $(TRAIN)/esc10 \
 	  --packages $(PACKAGES)
-	$(RUN).voice.train --tracks $(WORK)/voice/tracks --out $(WORK)/voice --seed 6 --steps 8000 --rate 2e-3
+	$(RUN).voice.train --tracks $(WORK)/voice/tracks --out $(WORK)/voice --seed 6 --batch 16 --steps 14000 --rate 2e-3
 
 train-pitch: $(MUSIC)/.done $(BANK).json
 	$(RUN).pitch.scenes $(WORK)/pitch/scenes --music $(MUSIC) --speech $(BANK) --data $(TRAIN) --count 2200 --seed 1

@@ -168,10 +168,10 @@ def test_scores_use_each_report_once():
 
 
 class Clock:
-    """What the bus would show at an instant: bars of two seconds from zero, and what structure has said so far."""
+    """What the bus would show at an instant: bars of four from zero, and what structure has said so far."""
 
-    def __init__(self, locked: float = 1.0) -> None:
-        self.locked = locked
+    def __init__(self, locked: float = 1.0, bpm: float = 120.0) -> None:
+        self.locked, self.bpm = locked, bpm
         self.said: dict[str, tuple[float, float | None, str]] = {}
         self.plugin = StructureBar()
         self.plugin.prepare(Context())
@@ -181,7 +181,8 @@ class Clock:
         out = []
         for k in range(round(start * 50), round(end * 50)):
             now = k / 50
-            shown = {"locked": self.locked, "bpm": 120.0, "beats_per_bar": 4.0, "bar_phase": now / 2 % 1}
+            phase = now * self.bpm / 240 % 1
+            shown = {"locked": self.locked, "bpm": self.bpm, "beats_per_bar": 4.0, "bar_phase": phase}
             results = {f"transport.{n}": Latest(now, v, None, 0.0) for n, v in shown.items()}
             results |= {f"structure.{n}": Latest(t, v, s, now - t) for n, (t, v, s) in self.said.items()}
             out += [(now, f) for f in self.plugin.combine(results, now)]
@@ -217,12 +218,22 @@ def test_without_a_clock_events_pass_as_they_are():
     assert {f.value for _, f in only(found, "on_bar")} == {0.0}
 
 
-def test_the_section_changes_on_bar_lines_only():
+def test_a_section_goes_to_the_line_at_which_it_began():
     clock = Clock()
-    clock.said["section"] = (4.1, None, "groove")
-    first = clock.until(4.1, 5.7)
-    clock.said["section"] = (5.7, None, "breakdown")
-    words = [(now, f.label) for now, f in only(first + clock.until(5.7, 8), "section")]
+    clock.said["section"] = (4.1, None, "build")
+    first = clock.until(4.1, 11.5)
+    clock.said["section"] = (11.5, None, "drop")  # so it began at about 10
+    words = [(now, f.label) for now, f in only(first + clock.until(11.5, 13), "section")]
     changes = [now for (_, a), (now, b) in pairwise(words) if a != b]
-    assert changes == [pytest.approx(6.0, abs=0.021)]
+    assert changes == [pytest.approx(11.5, abs=0.021)]
+
+
+def test_a_section_that_begins_with_the_coming_line_waits_for_it():
+    clock = Clock(bpm=60.0)
+    clock.said["section"] = (8.3, None, "groove")
+    first = clock.until(8.3, 11.7)
+    clock.said["section"] = (11.7, None, "breakdown")  # so it began at about 10.2, nearer to 12 than to 8
+    words = [(now, f.label) for now, f in only(first + clock.until(11.7, 14), "section")]
+    changes = [now for (_, a), (now, b) in pairwise(words) if a != b]
+    assert changes == [pytest.approx(12.0, abs=0.021)]
     assert words[-1][1] == "breakdown"
