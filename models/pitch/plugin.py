@@ -29,7 +29,7 @@ class Pitch(Plugin):
         description="Fundamental frequency of one voice or instrument, 50 to 2000 Hz, with notes",
         maker="Sidechain",
         license="MIT",
-        version="2.2.0",
+        version="2.3.0",
         input=AudioInput(RATE, channels=1, hop=HOP, window=LONGEST),
         latency=LAG,
         parameters=(
