@@ -19,7 +19,7 @@ class Tags(Plugin):
         description="Silence, speech, singing, music, applause, families of instruments; embedding for similarity",
         maker="Sidechain",
         license="MIT",
-        version="2.0.0",
+        version="2.1.0",
         input=INPUT,
         parameters=(
             Parameter("smoothing", "Smoothing", "s", 0.0, 10.0, 0.5, description="of the tags; longer is calmer"),
