@@ -66,7 +66,10 @@ train-voice: $(MUSIC)/.done $(BANK).json
 	  --packages $(PACKAGES) --held-out --share 0.08
 	$(RUN).voice.tracks $(WORK)/voice/tracks/train --bank $(BANK) --music $(MUSIC) --esc $(TRAIN)/esc10 \
 	  --packages $(PACKAGES)
-	$(RUN).voice.train --tracks $(WORK)/voice/tracks --out $(WORK)/voice --seed 6 --batch 16 --steps 14000 --rate 2e-3
+	$(RUN).voice.train --tracks $(WORK)/voice/tracks --out $(WORK)/voice/first --seed 6 --batch 16 --steps 14000 --rate 2e-3
+	$(RUN).voice.train --tracks $(WORK)/voice/tracks --out $(WORK)/voice/second --seed 7 --batch 16 --steps 5000 \
+	  --rate 1.5e-3 --from $(WORK)/voice/first/final.pt
+	$(RUN).voice.network $(WORK)/voice/voice.onnx $(WORK)/voice/first/final.pt $(WORK)/voice/second/final.pt
 
 train-pitch: $(MUSIC)/.done $(BANK).json
 	$(RUN).pitch.scenes $(WORK)/pitch/scenes --music $(MUSIC) --speech $(BANK) --data $(TRAIN) --count 2200 --seed 1
@@ -87,10 +90,12 @@ train-key: $(MUSIC)/.done
 train-structure: | train-tools
 	$(RUN).structure.render --data $(TRAIN) --out $(WORK)/structure/music --pieces 334
 	$(RUN).structure.render --data $(TRAIN) --out $(WORK)/structure/music --pieces 50 --held-out
+	$(RUN).training.dataset $(WORK)/structure/music $(WORK)/structure/features --features models.tags.features:Frames
 	$(RUN).structure.train --data $(WORK)/structure/music --cache $(WORK)/structure/features --out $(WORK)/structure \
 	  --steps 1600 --passes 3 --seed 3
 
-train-drums: $(MUSIC)/.done
+train-drums: | train-tools
 	$(RUN).drums.backing --data $(TRAIN) --out $(WORK)/drums/backing --hours 10
-	$(RUN).drums.train --data $(TRAIN) --backing $(WORK)/drums/backing --mixes $(MUSIC) --out $(WORK)/drums --seed 1 \
+	$(RUN).training.render --data $(TRAIN) --out $(WORK)/drums/mixes --hours 17 --seed 6000000 --mix $(TRAINED_MIX)
+	$(RUN).drums.train --data $(TRAIN) --backing $(WORK)/drums/backing --mixes $(WORK)/drums/mixes --out $(WORK)/drums --seed 1 \
 	  --steps 600
