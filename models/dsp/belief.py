@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-_OVER = 0.02
+_OVER = 0.02  # share of its belief that a class keeps which is said to be over
 
 
 class Belief:
@@ -56,8 +56,14 @@ class Belief:
         return False
 
     def leave(self, classes: Sequence[int]) -> None:
-        """Take it for nearly certain that these are over; if one of them was chosen, the likeliest other is."""
-        self.belief[classes] *= _OVER
+        """Take it for nearly certain that these are over; if one of them was chosen, the likeliest other is.
+
+        Parameters
+        ----------
+        classes : sequence of int
+            Their numbers, 0 … classes - 1.
+        """
+        self.belief[list(classes)] *= _OVER
         self.belief /= np.add.reduce(self.belief)
         if self.chosen in classes:
             self.chosen = int(self.belief.argmax())

@@ -25,7 +25,7 @@ DELAY = 0.3
 
 RUNGS = (0.15, 0.5, 0.6, 1.0)
 """Energy that each state stands for."""
-OVER = {"drop": ("breakdown", "build")}
+OVER = {"drop": (STATES.index("breakdown"), STATES.index("build"))}
 """States that an event ends: whoever is told of the drop is not to read "build" beside it."""
 _RANGE_SECONDS = 60.0
 _LEAST_RANGE = 1.5
@@ -171,7 +171,8 @@ class StructureTracker:
         self.state.step(state)
         found = self._events(self._curves.step(state, event))
         for f in found:
-            self.state.leave([STATES.index(name) for name in OVER.get(f.event, ())])
+            if f.event in OVER:
+                self.state.leave(OVER[f.event])
         self.build = self._smooth * self.build + (1 - self._smooth) * float(state[1]) * heard
         loud = self._loudness.step(features) if heard else 0.0
         expected = float(np.dot(self.state.belief, RUNGS))
