@@ -3,9 +3,11 @@
 #     make train-voice TRAIN=FOLDER [WORK=build/training]
 #
 # TRAIN holds pop909, groove, drum_oneshots, esc10 and fsdd. What is made on the way lies under WORK and is not made
-# again; a training that was stopped goes on. The network is left in WORK/NAME and put in its place by hand.
+# again; a training that was stopped goes on. The network is left in WORK/NAME and put in its place by hand. JOBS pieces of
+# music are rendered at once; make -j2 train-beat has both teachers trained side by side.
 TRAIN ?= data/train
 WORK ?= build/training
+JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 
 # One thread for arithmetic: on small machines a second one slows the rest down.
 RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m models
@@ -37,7 +39,7 @@ train-tools:
 # --- what several need -----------------------------------------------------------------------------------------
 $(MUSIC)/.done: | train-tools
 	$(RUN).training.render --data $(TRAIN) --out $(MUSIC) --hours 12 --seed 8000000 \
-	  --mix $(TRAINED_MIX)
+	  --mix $(TRAINED_MIX) --jobs $(JOBS)
 	touch $@
 
 $(PACKAGES)/.done: | train-tools
@@ -49,17 +51,32 @@ $(BANK).json: $(PACKAGES)/.done
 
 # --- one each --------------------------------------------------------------------------------------------------
 # Two teachers, the network that learns from both, and the count of the bar (models/beat/CARD.md).
-BEAT := $(RUN).beat.train --core ssm --hidden 144 --layers 4
-train-beat: | train-tools
-	$(RUN).training.render --data $(TRAIN) --out $(WORK)/beat/music --hours 33 --seed 5000000 --mix $(TRAINED_MIX)
-	$(BEAT) --data $(WORK)/beat/music --out $(WORK)/beat/first --seed 11 --batch 16 --rate 2e-3 --steps 4000
-	$(BEAT) --data $(WORK)/beat/music --out $(WORK)/beat/second --seed 23 --batch 16 --rate 2e-3 --steps 2600
-	$(RUN).beat.export $(WORK)/beat/teachers.onnx $(WORK)/beat/first/final.pt $(WORK)/beat/second/final.pt
-	$(RUN).training.render --data $(TRAIN) --out $(WORK)/beat/more --hours 16.6 --seed 6000000 --mix $(TRAINED_MIX)
-	$(BEAT) --data $(WORK)/beat/more --out $(WORK)/beat --seed 41 --batch 14 --seconds 28 --rate 1e-3 --steps 700 \
-	  --teacher $(WORK)/beat/teachers.onnx --from $(WORK)/beat/teachers.onnx --trust 0.5
-	$(RUN).beat.train_bars --data $(WORK)/beat/more --out $(WORK)/beat/bars --seed 3 --steps 1000
-	$(RUN).beat.barnet $(WORK)/beat/bars.onnx $(WORK)/beat/bars/final.pt
+BEAT := $(WORK)/beat
+TRAIN_BEAT := $(RUN).beat.train --core ssm --hidden 144 --layers 4
+train-beat: $(BEAT)/final.pt $(BEAT)/bars.onnx
+
+$(BEAT)/music/.done: PIECES := --hours 33 --seed 5000000
+$(BEAT)/more/.done: PIECES := --hours 16.6 --seed 6000000
+$(BEAT)/%/.done: | train-tools
+	$(RUN).training.render --data $(TRAIN) --out $(@D) $(PIECES) --mix $(TRAINED_MIX) --jobs $(JOBS)
+	$(RUN).training.dataset $(@D) $(@D)/features --features models.beat.features:Features
+	touch $@
+
+$(BEAT)/first/final.pt: COURSE := --seed 11 --steps 4000
+$(BEAT)/second/final.pt: COURSE := --seed 23 --steps 2600
+$(BEAT)/%/final.pt: $(BEAT)/music/.done
+	$(TRAIN_BEAT) --data $(<D) --out $(@D) $(COURSE) --batch 16 --rate 2e-3
+
+$(BEAT)/teachers.onnx: $(BEAT)/first/final.pt $(BEAT)/second/final.pt
+	$(RUN).beat.export $@ $^
+
+$(BEAT)/final.pt: $(BEAT)/more/.done $(BEAT)/teachers.onnx
+	$(TRAIN_BEAT) --data $(<D) --out $(@D) --seed 41 --batch 14 --seconds 28 --rate 1e-3 --steps 700 \
+	  --teacher $(BEAT)/teachers.onnx --from $(BEAT)/teachers.onnx --trust 0.5
+
+$(BEAT)/bars.onnx: $(BEAT)/more/.done
+	$(RUN).beat.train_bars --data $(<D) --out $(BEAT)/bars --seed 3 --steps 1000
+	$(RUN).beat.barnet $@ $(BEAT)/bars/final.pt
 
 train-voice: $(MUSIC)/.done $(BANK).json
 	$(RUN).voice.tracks $(WORK)/voice/tracks/held-out --bank $(BANK) --music $(MUSIC) --esc $(TRAIN)/esc10 \
@@ -96,6 +113,7 @@ train-structure: | train-tools
 
 train-drums: | train-tools
 	$(RUN).drums.backing --data $(TRAIN) --out $(WORK)/drums/backing --hours 10
-	$(RUN).training.render --data $(TRAIN) --out $(WORK)/drums/mixes --hours 17 --seed 6000000 --mix $(TRAINED_MIX)
+	$(RUN).training.render --data $(TRAIN) --out $(WORK)/drums/mixes --hours 17 --seed 6000000 --mix $(TRAINED_MIX) \
+	  --jobs $(JOBS)
 	$(RUN).drums.train --data $(TRAIN) --backing $(WORK)/drums/backing --mixes $(WORK)/drums/mixes --out $(WORK)/drums --seed 1 \
 	  --steps 600
