@@ -33,6 +33,8 @@ CENTRE = 1
 """Steps before a state passes on at which its beat lies: one before and one after are near it, too."""
 NEAR = 5
 """Rows in which something is observed during a frame, from the second on."""
+_FOUR = 9.0
+"""How many times as common bars of four beats are as those of each other metre."""
 _LEAST = np.array(1e-30, np.float32)
 
 
@@ -90,9 +92,10 @@ def one_later(metres: tuple[int, ...]) -> I64:
     return np.concatenate([np.roll(np.arange(e - m, e), 1) for e, m in zip(ends, metres)])
 
 
-def evenly(metres: tuple[int, ...]) -> F64:
+def usual(metres: tuple[int, ...]) -> F64:
     """Probability of each beat of every metre when nothing is known; shape ``(sum(metres),)``."""
-    return np.concatenate([np.full(m, 1.0 / (m * len(metres))) for m in metres])
+    weights = [_FOUR if m == 4 else 1.0 for m in metres]
+    return np.concatenate([np.full(m, w / (m * sum(weights))) for m, w in zip(metres, weights)])
 
 
 class BarPointer:
@@ -172,7 +175,7 @@ class BarPointer:
         density = np.gradient(np.log(self.periods))
         prior = np.where(inside, np.exp(-0.5 * octaves**2) * density, 0.0)
         self._prior = (prior / prior.sum()).astype(np.float32)
-        self._metre = evenly(c.metres).astype(np.float32)
+        self._metre = usual(c.metres).astype(np.float32)
         change = self._free * inside[None, :]
         change[:, inside] += 1e-12
         self._change = (change / change.sum(1, keepdims=True)).astype(np.float32)

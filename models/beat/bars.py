@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat import beatwise
-from models.beat.barpointer import evenly, one_later
+from models.beat.barpointer import one_later, usual
 from models.beat.features import FPS, LONG, SIZE
 from models.dsp.stepper import Stepper
 
@@ -49,14 +49,14 @@ class BarCounter:
     def __init__(self, weights: Path = WEIGHTS) -> None:
         self._network = Stepper(weights, ("bar",))
         self._later = one_later(METRES)
-        self._even = evenly(METRES)
+        self._usual = usual(METRES)
         self._frames = np.zeros((2 * _KEPT, SIZE), np.float32)
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound."""
         self._network.reset()
-        self.belief: F64 = self._even.copy()
+        self.belief: F64 = self._usual.copy()
         self._filled = self._heard = 0
         self._ahead = 0.0
         self._chord = np.zeros(LONG.bands, np.float32)
@@ -100,7 +100,7 @@ class BarCounter:
             self.belief *= (said + _FLOOR) ** _TRUST
             self.belief /= self.belief.sum()
             jump = _LOST if lost else _JUMP
-            self.belief = self.belief[self._later] * (1.0 - jump) + self._even * jump
+            self.belief = self.belief[self._later] * (1.0 - jump) + self._usual * jump
         if hint is not None:
             self.belief *= (hint + _FLOOR) ** _HINT
             self.belief /= self.belief.sum()
