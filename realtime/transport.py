@@ -5,67 +5,24 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from statistics import median
-from typing import Any, NamedTuple
+from typing import Any
 
+from realtime.clockstate import Glance, TransportState
 from realtime.course import aligned, fold, wrap
 from realtime.errors import UserError
-from realtime.follower import FRESH, Follower, TransportEvent
+from realtime.follower import FRESH, Follower
 from realtime.musical import BeatObservation, LockState
 from realtime.preset import TransportSettings
 from realtime.tapping import TapFit, Taps
 from realtime.timeline import Segment
-
-__all__ = ["Transport", "TransportEvent", "TransportState"]
 
 CONFIRMS = 0.08
 """Taps within so many beats of a tracker that is followed confirm it; its phase is finer than a hand's."""
 
 SYNCED = 2.0
 """Seconds after the last word of another clock that the tracker stays unheard."""
-
-
-@dataclass(frozen=True, slots=True)
-class TransportState:
-    """What a display shows of the clock, taken at one instant (see :class:`~realtime.timeline.Timeline`)."""
-
-    state: LockState
-    locked: bool
-    bpm: float
-    confidence: float
-    downbeat_confidence: float
-    beat: int
-    beat_phase: float
-    bar_phase: float
-    beat_in_bar: int
-    beats_per_bar: int
-    bar: int
-    phrase: int
-    multiplier: float
-    tempo_locked: bool
-    held: bool
-    taps: int
-    nudge_ms: float
-    low_bpm: float
-    high_bpm: float
-    relocations: int
-    rejected: int
-
-
-class Glance(NamedTuple):
-    """What changes all the time, for displays."""
-
-    bpm: float
-    beat_phase: float
-    bar_phase: float
-    beat_in_bar: int
-    beats_per_bar: int
-    beat: int
-    bar: int
-    phrase: int
-    confidence: float
-    locked: bool
 
 
 class Transport(Follower):

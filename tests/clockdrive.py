@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from realtime.follower import TransportEvent
 from realtime.musical import Beat, BeatObservation
 from realtime.preset import TransportSettings
-from realtime.transport import Transport, TransportEvent
+from realtime.transport import Transport
 
 TICK = 0.005
 

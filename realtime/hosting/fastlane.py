@@ -25,13 +25,15 @@ from realtime.audio.resample import StreamResampler
 from realtime.audio.source import Block, Source
 from realtime.audio.tape import Tape
 from realtime.bus import Bus
+from realtime.clockstate import Glance
 from realtime.errors import PluginError, UserError
+from realtime.follower import TransportEvent
 from realtime.hosting.frontend import MOST_AHEAD, FrontEnd
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, Feature, InputSpec
 from realtime.hosting.slot import Slot
 from realtime.hosting.slowlane import SlowLane
 from realtime.musical import Beat, BeatObservation
-from realtime.transport import Glance, Transport, TransportEvent
+from realtime.transport import Transport
 
 F32 = npt.NDArray[np.float32]
 
