@@ -28,8 +28,9 @@ from realtime.bus import Bus
 from realtime.clockstate import Glance
 from realtime.errors import PluginError, UserError
 from realtime.follower import TransportEvent
-from realtime.hosting.frontend import MOST_AHEAD, FrontEnd
+from realtime.hosting.frontend import FrontEnd
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, Feature, InputSpec
+from realtime.hosting.ratestream import MOST_AHEAD
 from realtime.hosting.slot import Slot
 from realtime.hosting.slowlane import SlowLane
 from realtime.musical import Beat, BeatObservation

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from realtime.hosting import fourier
-from realtime.hosting.frontend import MOST_AHEAD, FrontEnd
+from realtime.hosting.frontend import FrontEnd
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, Beside
+from realtime.hosting.ratestream import MOST_AHEAD
 from realtime.hosting.spectral import FluxSpec, LogMelSpec, StftSpec, frames, logarithm
 
 

@@ -9,8 +9,10 @@ import numpy.typing as npt
 
 from realtime.audio.resample import StreamResampler
 from realtime.audio.ring import Reader
-from realtime.hosting.frontend import Feed, RateStream, SpectralNode
+from realtime.hosting.frontend import Feed
+from realtime.hosting.layers import SpectralNode
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, InputSpec
+from realtime.hosting.ratestream import RateStream
 from realtime.hosting.slow.shared import Sound
 
 F32 = npt.NDArray[np.float32]
