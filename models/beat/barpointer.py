@@ -191,6 +191,19 @@ class BarPointer:
         self._odd = np.zeros(self.size)
         self._frozen = 0.0
 
+    def doubt(self, share: float) -> None:
+        """Give so much of the belief to that of somebody who has heard nothing."""
+        if self._frozen:
+            self._settle()
+        fresh = np.roll(self._inside * (self._prior / self.periods), self.head, 0).astype(np.float32)
+        fresh *= share / fresh.sum()
+        self.weight *= (1.0 - share) / self.weight.sum()
+        self.weight += fresh
+        fresh /= self.weight + _LEAST
+        self.share *= 1.0 - fresh[:, None, :]
+        self.share += self._metre[:, None] * fresh[:, None, :]
+        self.total = 1.0
+
     def begin(self, factor: float) -> None:
         """Make a downbeat about now `factor` times as likely as it was: music is starting."""
         likely = 1 + (factor - 1) * np.array([1.0, 1.0, 0.6])[:, None] * self.first

@@ -20,15 +20,13 @@ from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 
 from models.beat import scoring
-from models.beat.decoder import DecoderConfig
+from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import HOP, SAMPLE_RATE, WINDOW
+from models.beat.recordings import Cropped, Following, Recordings
 from models.beat.tracker import WEIGHTS, Tracker
-from realtime.audio.resample import StreamResampler
 from realtime.errors import UserError
-from realtime.hosting.plugin import ENGINE_RATE
 from realtime.preset import TransportSettings
 from realtime.transport import Transport
 
@@ -37,19 +35,6 @@ F64 = npt.NDArray[np.float64]
 Scores = dict[str, dict[str, float]]
 SHOWN = ("F70", "F70e", "F25e", "CMLt", "AMLt", "DB70", "Acc1", "Acc2", "Foct", "Foff", "lock", "biase")
 OURS = "sidechain"
-SOUND = {".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif"}
-
-
-def load_sound(path: Path) -> F32:
-    """Mono at 24 kHz through the host's own resamplers, their delay taken off."""
-    samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    sound = samples.mean(axis=1)
-    for source, target in ((rate, ENGINE_RATE), (ENGINE_RATE, SAMPLE_RATE)):
-        resampler = StreamResampler(source, target)
-        late = round(resampler.delay * target)
-        tail = np.zeros(int(np.ceil(resampler.delay * source)) + 1, np.float32)
-        sound = resampler.process(np.concatenate([sound, tail]))[late:]
-    return sound
 
 
 def track(sound: F32, tracker: Tracker, settings: TransportSettings | None) -> tuple[F64, float]:
@@ -94,71 +79,6 @@ def relock_times(truth: F64, found: F64, cuts: F64, run: int = 4) -> list[float]
     return out
 
 
-class Recordings:
-    """Where a folder keeps its sound, truth and rivals.
-
-    Raises
-    ------
-    UserError
-        If there is no truth, or a truth has no sound.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.truth = folder / "truth" if (folder / "truth").is_dir() else folder
-        audio = folder / "audio" if (folder / "audio").is_dir() else folder
-        self.names = sorted(p.stem for p in self.truth.glob("*.beats"))
-        if not self.names:
-            raise UserError(f"{folder}: no truth; it must hold audio/, truth/NAME.beats and, optionally, rivals/")
-        found = {p.stem: p for p in audio.iterdir() if p.suffix.lower() in SOUND}
-        missing = [n for n in self.names if n not in found]
-        if missing:
-            raise UserError(f"{audio}: no sound for {missing[0]}; put it beside the others")
-        self.sounds = found
-        rivals = folder / "rivals"
-        self.rivals = sorted(p for p in rivals.iterdir() if p.is_dir()) if rivals.is_dir() else []
-        self.sets: dict[str, list[str]] = {}
-        for n in self.names:
-            self.sets.setdefault(n.split("__")[0] if "__" in n else "-", []).append(n)
-
-    def beats(self, name: str) -> F64:
-        """Truth of a recording: rows of time and beat in bar."""
-        return scoring.load_beats(self.truth / f"{name}.beats", 2)
-
-    def start(self, name: str) -> float:
-        """Where it begins to be heard, s."""
-        return 0.0
-
-    def cuts(self, name: str) -> F64:
-        """Times in s at which another piece begins."""
-        written = self.truth / f"{name}.cuts"
-        if written.exists():
-            return scoring.load_beats(written, 1)[:, 0]
-        told = self.truth / f"{name}.json"
-        return np.array(json.loads(told.read_text()).get("cuts", []) if told.exists() else [], float)
-
-
-class Cropped(Recordings):
-    """The same, each begun at a random place in its first half."""
-
-    def __init__(self, folder: Path, seed: int) -> None:
-        super().__init__(folder)
-        self._seed = seed
-
-    def start(self, name: str) -> float:
-        length = float(soundfile.info(self.sounds[name]).duration)
-        return 0.5 * length * float(np.random.default_rng((self._seed, *name.encode())).random())
-
-    def beats(self, name: str) -> F64:
-        rows = super().beats(name)
-        rows[:, 0] -= self.start(name)
-        return rows[rows[:, 0] >= 0]
-
-    def cuts(self, name: str) -> F64:
-        cuts = super().cuts(name) - self.start(name)
-        return cuts[cuts > 0]
-
-
 def _score(recordings: Recordings, estimate: Callable[[str], F64]) -> Scores:
     out: Scores = {}
     for name in recordings.names:
@@ -194,33 +114,27 @@ def _row(label: str, values: dict[str, float]) -> str:
 
 
 def run(
-    folder: Path,
+    recordings: Recordings,
     json_path: Path | None = None,
     weights: Path = WEIGHTS,
     through_transport: bool = True,
     per_track: bool = False,
     config: DecoderConfig | None = None,
     write: Path | None = None,
-    crop: int | None = None,
     say: Callable[[str], None] = print,
 ) -> dict[str, object]:
     """Score our tracker and the stored estimates of others; print the table; return all numbers.
 
     Parameters
     ----------
-    folder : Path
-        See :class:`Recordings`, whose errors pass through.
+    recordings : Recordings
     json_path : Path, optional
         All numbers, also per track, go there.
     through_transport : bool
         Score what the host's transport sends, as a live run would; else the decoder's own predictions.
     write : Path, optional
         Folder for our estimates as ``.beats`` files.
-    crop : int, optional
-        Seed: every recording begins at a random place in its first half, as when a host is switched on in the
-        middle of the music. Rivals' estimates are of whole recordings and left out.
     """
-    recordings = Recordings(folder) if crop is None else Cropped(folder, crop)
     names, sets = recordings.names, recordings.sets
     settings = TransportSettings(send_unlocked=True) if through_transport else None
     tracker = Tracker(weights, config)
@@ -228,9 +142,12 @@ def run(
 
     def ours(name: str) -> F64:
         nonlocal spent, length
-        sound = load_sound(recordings.sounds[name])[round(recordings.start(name) * SAMPLE_RATE) :]
+        before = recordings.before(name)
+        sound = np.concatenate([before, recordings.sound(name)])
         found, seconds = track(sound, tracker, settings)
         spent, length = spent + seconds, length + len(sound) / SAMPLE_RATE
+        found[:, [0, 2]] -= len(before) / SAMPLE_RATE
+        found = found[found[:, 2] >= 0.0]
         if write:
             write.mkdir(parents=True, exist_ok=True)
             lines = (f"{t:.4f}\t{n:.0f}\t{e:.4f}\n" for t, n, e in found)
@@ -245,7 +162,7 @@ def run(
         return load
 
     scores = {OURS: _score(recordings, ours)}
-    for rival in recordings.rivals if crop is None else ():
+    for rival in recordings.rivals:
         scores[rival.name] = _score(recordings, stored(rival))
     say(f"{'':<34}" + "".join(f"{c:>8}" for c in COLUMNS))
     if per_track:
@@ -294,6 +211,12 @@ def _plain(x: object) -> object:
     return None if isinstance(x, float) and np.isnan(x) else x
 
 
+def _recordings(a: argparse.Namespace) -> Recordings:
+    if a.crop is not None:
+        return Cropped(a.folder, a.crop)
+    return Recordings(a.folder) if a.after_silence is None else Following(a.folder, a.after_silence)
+
+
 def main(argv: list[str] | None = None) -> int:
     """The bench from the command line."""
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -303,10 +226,17 @@ def main(argv: list[str] | None = None) -> int:
     ap.add_argument("--decoder-only", action="store_true", help="the decoder's own predictions, no transport")
     ap.add_argument("--per-track", action="store_true")
     ap.add_argument("--write", type=Path, metavar="DIR", help="keep our estimates as .beats files")
-    ap.add_argument("--crop", type=int, metavar="SEED", help="begin each recording at a random place")
+    how = ap.add_mutually_exclusive_group()
+    how.add_argument("--crop", type=int, metavar="SEED", help="begin each recording at a random place")
+    how.add_argument(
+        "--after-silence",
+        type=float,
+        metavar="SECONDS",
+        help="each after another and so much silence",
+    )
     a = ap.parse_args(argv)
     try:
-        run(a.folder, a.json, a.weights, not a.decoder_only, a.per_track, write=a.write, crop=a.crop)
+        run(_recordings(a), a.json, a.weights, not a.decoder_only, a.per_track, write=a.write)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

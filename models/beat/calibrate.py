@@ -17,9 +17,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.bench import Recordings, load_sound
 from models.beat.confidence import CALIBRATION
 from models.beat.features import HOP, SAMPLE_RATE, WINDOW
+from models.beat.recordings import Recordings, load_sound
 from models.beat.tracker import Tracker
 from realtime.errors import UserError
 

@@ -11,14 +11,14 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.barpointer import CENTRE, F32, F64, STEP, BarPointer, FilterConfig
+from models.beat.barpointer import CENTRE, F32, F64, STEP, BarPointer
 from models.beat.bars import METRES, BarCounter
 from models.beat.confidence import confidence
+from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import FPS, LABEL_DELAY
 from models.beat.inertia import Inertia
 from models.beat.reading import PredictedBeat, Reading, Window, tempo_of
@@ -38,54 +38,6 @@ _HALF = np.array(0.5, np.float32)
 _LEAST_PHASE = np.array(0.1)
 RENEW_EVERY = 5
 """Frames between two uses of the network's tempo, which hardly changes from one to the next."""
-
-
-@dataclass(frozen=True)
-class DecoderConfig:
-    """How the belief is read.
-
-    Attributes
-    ----------
-    filter : FilterConfig
-    switch_tempo, switch_phase : float
-        How many times as likely another tempo (phase) has to be before it takes over.
-    reach : float
-        Part of a beat around the strongest phase over which the mean is taken.
-    renumber : float
-        How many times as likely another bar position has to be before the count jumps.
-    quiet, lively : float
-        Below `quiet` (decaying maximum of the beat probability) the decoder coasts until it is above `lively`.
-    certain : float
-        From that maximum on, the absence of a beat counts in full.
-    memory : float
-        Seconds over which that maximum fades to a third.
-    offset : float
-        Seconds added to every predicted instant: what is left of the network's systematic error.
-    tempo_weight, phase_weight : float
-        Exponents, per frame and per observation, of the network's tempo and position in the bar.
-    accents : float
-        Exponent, per step, of how the rises of the spectrum fit the pattern of a beat.
-    patience : tuple of float
-        `gain`, `grace` and `most` of :class:`~models.beat.inertia.Inertia`.
-    opening : float
-        How many times as likely as any other instant the first attack of all is to be a downbeat.
-    """
-
-    filter: FilterConfig = field(default_factory=FilterConfig)
-    switch_tempo: float = 1.5
-    switch_phase: float = 1.2
-    reach: float = 0.15
-    renumber: float = 2.5
-    quiet: float = 0.12
-    lively: float = 0.20
-    certain: float = 0.4
-    memory: float = 1.2
-    offset: float = -0.003
-    tempo_weight: float = 0.02
-    phase_weight: float = 0.3
-    accents: float = 0.06
-    patience: tuple[float, float, float] = (4.0, 24.0, 160.0)
-    opening: float = 30.0
 
 
 def _bar_bins(metres: tuple[int, ...]) -> F64:
@@ -199,8 +151,7 @@ class BeatDecoder:
             self._hear(before, faith, tempo, phase, rise)
             self.believed = self._read(time)
         if not self._begun and rise is not None and rise.max() > ATTACK:
-            self._begun = True
-            f.begin(c.opening)
+            self._begin()
         self.reading = self._inertia.follow(self.believed)
         if self.relocated:
             self.followed, self._moved = 0, True
@@ -209,6 +160,19 @@ class BeatDecoder:
         self.followed += sent is not None
         self.confidence = confidence(self.believed.mass, self.followed)
         return sent
+
+    def silence_ended(self) -> None:
+        """Sound is back after a silence; call before its first frame. The next attack may begin another piece."""
+        self._begun = False
+
+    def _begin(self) -> None:
+        """Here is the first attack of all, or after a silence."""
+        if self._index:
+            self.filter.doubt(self.config.afresh)
+            self._inertia.release()
+            self._moved = True
+        self._begun = True
+        self.filter.begin(self.config.opening)
 
     def _hear(
         self,

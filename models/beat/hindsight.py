@@ -27,9 +27,9 @@ import soundfile
 import torch
 
 from models.beat import smooth
-from models.beat.bench import SOUND, load_sound
 from models.beat.distill import recovered
 from models.beat.features import FPS, LABEL_DELAY, SAMPLE_RATE, SIZE, Features
+from models.beat.recordings import SOUND, load_sound
 from models.training.dataset import read_audio
 from models.training.spans import runs
 from realtime.errors import UserError, reported

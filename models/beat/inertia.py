@@ -83,6 +83,10 @@ class Inertia:
             self._contest = max(0.0, self._contest - beats)
             self._established += beats
 
-    def _take_over(self) -> None:
+    def release(self) -> None:
+        """Hold on to the present pulse no longer: the next other one is taken over at once."""
         self.slip = self._contest = self._established = 0.0
+
+    def _take_over(self) -> None:
+        self.release()
         self.relocated = True

@@ -32,10 +32,10 @@ import numpy.typing as npt
 
 from models.beat import scoring
 from models.beat.barpointer import CENTRE, STEP
-from models.beat.bench import Recordings, load_sound
 from models.beat.decoder import BeatDecoder
 from models.beat.features import FPS, HOP, LABEL_DELAY, SAMPLE_RATE, WINDOW
 from models.beat.reading import PredictedBeat, Reading
+from models.beat.recordings import Recordings, load_sound
 from models.beat.tracker import WEIGHTS, Tracker
 from realtime.errors import UserError
 

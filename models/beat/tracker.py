@@ -10,9 +10,11 @@ from pathlib import Path
 import numpy as np
 
 from models.beat.bars import BarCounter
-from models.beat.decoder import BeatDecoder, DecoderConfig, PredictedBeat
+from models.beat.decoder import BeatDecoder, PredictedBeat
+from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import F32, Features
 from models.beat.rhythm import Accents
+from models.beat.silence import Silence
 from models.dsp.stepper import Stepper
 
 WEIGHTS = Path(__file__).with_name("beat.onnx")
@@ -33,6 +35,7 @@ class Tracker:
         self.features = Features()
         self.network = Stepper(weights, HEADS)
         self.accents = Accents()
+        self.silence = Silence()
         self.decoder = BeatDecoder(config, BarCounter())
         self.pulse: F32 = np.zeros(2, np.float32)
 
@@ -40,6 +43,7 @@ class Tracker:
         """Forget all sound."""
         self.network.reset()
         self.accents.reset()
+        self.silence.reset()
         self.decoder.reset()
         self.pulse = np.zeros(2, np.float32)
 
@@ -49,5 +53,7 @@ class Tracker:
         `levels` are the spectra of :class:`~models.beat.rhythm.Accents`, where these are there already.
         """
         frame = self.features.frame(block)
+        if self.silence.ends(frame):
+            self.decoder.silence_ended()
         self.pulse, tempo, phase, _ = self.network.step(frame)
         return self.decoder.step(self.pulse, end, tempo, phase, self.accents.step(block, levels), frame)

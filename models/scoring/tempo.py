@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.bench import Recordings
+from models.beat.recordings import Recordings
 from models.beat.scoring import load_beats, mean, score_track
 from models.scoring.recordings import listen
 from models.tempo.plugin import Tempo

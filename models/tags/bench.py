@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.bench import load_sound as load
+from models.beat.recordings import load_sound as load
 from models.scoring.recordings import SOUND, columns
 from models.scoring.roc import auc
 from models.tags.features import HOP, INPUT

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 
 import realtime.audio.demo
-from models.beat.bench import load_sound, track
+from models.beat.bench import track
 from models.beat.features import SAMPLE_RATE
+from models.beat.recordings import load_sound
 from models.beat.scoring import load_beats
 from models.beat.tracker import Tracker
 from realtime.bench.sounds import LoopSource, read_sound
