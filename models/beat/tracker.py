@@ -54,6 +54,7 @@ class Tracker:
         """
         frame = self.features.frame(block)
         if self.silence.ends(frame):
-            self.decoder.silence_ended()
+            self.network.reset()
+            self.decoder.silence_ended()  # which keeps its belief beside: the piece may go on as well
         self.pulse, tempo, phase, _ = self.network.step(frame)
         return self.decoder.step(self.pulse, end, tempo, phase, self.accents.step(block, levels), frame)
