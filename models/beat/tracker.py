@@ -12,9 +12,9 @@ import numpy as np
 from models.beat.bars import BarCounter
 from models.beat.decoder import BeatDecoder, PredictedBeat
 from models.beat.decoderconfig import DecoderConfig
-from models.beat.features import F32, Features
+from models.beat.features import F32, FPS, HOP, Features
 from models.beat.rhythm import Accents
-from models.beat.silence import Silence
+from models.dsp.silence import Silence
 from models.dsp.stepper import Stepper
 
 WEIGHTS = Path(__file__).with_name("beat.onnx")
@@ -35,7 +35,7 @@ class Tracker:
         self.features = Features()
         self.network = Stepper(weights, HEADS)
         self.accents = Accents()
-        self.silence = Silence()
+        self.silence = Silence(FPS)
         self.decoder = BeatDecoder(config, BarCounter())
         self.pulse: F32 = np.zeros(2, np.float32)
 
@@ -53,7 +53,7 @@ class Tracker:
         `levels` are the spectra of :class:`~models.beat.rhythm.Accents`, where these are there already.
         """
         frame = self.features.frame(block)
-        if self.silence.ends(frame):
+        if self.silence.ends(block[-HOP:]):
             self.network.reset()
             self.decoder.silence_ended()  # which keeps its belief beside: the piece may go on as well
         self.pulse, tempo, phase, _ = self.network.step(frame)

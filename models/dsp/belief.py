@@ -43,6 +43,10 @@ class Belief:
         self.belief = np.full(self._classes, 1.0 / self._classes)
         self.chosen = -1
 
+    def doubt(self) -> None:
+        """Know nothing any more; what has been chosen stays until something else is."""
+        self.belief[:] = 1.0 / self._classes
+
     def step(self, answer: npt.NDArray[np.float32]) -> bool:
         """Take one step's probabilities; whether another class has been chosen."""
         b = (1 - self._leave) * self.belief + self._leave / self._classes

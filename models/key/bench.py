@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.key import templates
-from models.key.features import FPS, HOP, LONG
+from models.key.features import FPS, HOP, LONG, RATE
 from models.key.plugin import DELAY
 from models.key.tracker import KeyTracker
 from models.key.truth import IGNORE, labels
@@ -31,9 +31,15 @@ I64 = npt.NDArray[np.int64]
 FROM = 10.0
 
 
-def follow(sound: npt.NDArray[np.float32], tracker: KeyTracker) -> tuple[I64, I64, npt.NDArray[np.float32], float]:
-    """Chord and key published after each hop (-1: none yet), the semitones, and seconds of CPU."""
+def follow(
+    sound: npt.NDArray[np.float32], tracker: KeyTracker, before: npt.NDArray[np.float32] | None = None
+) -> tuple[I64, I64, npt.NDArray[np.float32], float]:
+    """Chord and key published after each hop (-1: none yet), the semitones, and seconds of CPU; `before` is heard
+    first."""
     tracker.reset()
+    if before is not None:
+        for k in range(len(before) // HOP - LONG // HOP):
+            tracker.step(before[k * HOP : k * HOP + LONG])
     padded = np.concatenate([np.zeros(LONG - HOP, np.float32), sound])
     count = len(sound) // HOP
     chord, key = np.empty(count, np.int64), np.empty(count, np.int64)
@@ -98,11 +104,12 @@ class Score:
         return {"method": name, **{k: float(np.mean(self.sums.get(k, [float("nan")]))) for k in order}}
 
 
-def run(folder: Path, most: int) -> dict[str, object]:
-    """Score; raises ``UserError`` if there are no held-out pieces."""
+def run(folder: Path, most: int, silence: float | None = None) -> dict[str, object]:
+    """Score, each piece alone or after 40 s of another and so much silence; raises ``UserError`` if there are no
+    held-out pieces."""
     paths = [p for p in pieces(folder) if is_validation(p.stem)][:most]
     tracker, scores, spent, length, count = KeyTracker(), dict[str, Score](), 0.0, 0.0, 0
-    for path in paths:
+    for n, path in enumerate(paths):
         piece = load_piece(path)
         sound = read_audio(piece.audio)
         times = (1 + np.arange(len(sound) // HOP)) / FPS
@@ -111,8 +118,12 @@ def run(folder: Path, most: int) -> dict[str, object]:
         if not ((now != IGNORE).any() or (keys != IGNORE).any()):
             continue
         count += 1
-        chord, key, semitones, seconds = follow(sound, tracker)
-        spent, length = spent + seconds, length + len(sound) / 24_000
+        before = None
+        if silence is not None:
+            other = read_audio(load_piece(paths[(n + len(paths) // 2) % len(paths)]).audio)
+            before = np.concatenate([other[: 40 * RATE], np.zeros(round(silence * RATE), np.float32)])
+        chord, key, semitones, seconds = follow(sound, tracker, before)
+        spent, length = spent + seconds, length + len(sound) / RATE
         true = now, heard, keys
         scores.setdefault("sidechain", Score()).piece(chord, key, true)
         plain = templates.chords(semitones)
@@ -130,8 +141,11 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser("key", __doc__)
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("--most", type=int, default=1000, help="pieces to score")
+    arguments.add_argument(
+        "--after-silence", type=float, metavar="SECONDS", help="each after another and so much silence"
+    )
     args = arguments.parse_args(argv)
-    publish("key", args, run(args.folder, args.most))
+    publish("key", args, run(args.folder, args.most, args.after_silence))
     return 0
 
 

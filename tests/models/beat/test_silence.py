@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,34 +7,11 @@ from hypothesis import strategies as st
 
 from models.beat.barpointer import BarPointer, FilterConfig
 from models.beat.bench import track
-from models.beat.features import FPS, SAMPLE_RATE, SIZE
+from models.beat.features import FPS, SAMPLE_RATE
 from models.beat.inertia import Inertia
 from models.beat.reading import Reading
-from models.beat.silence import SECONDS, Silence
 from models.beat.tracker import Tracker
 from realtime.preset import TransportSettings
-
-
-def frames(level: float, seconds: float) -> list[np.ndarray]:
-    return [np.full(SIZE, np.log10(1 + level), np.float32)] * round(seconds * FPS)
-
-
-def ends(*parts: list[np.ndarray]) -> list[int]:
-    silence = Silence()
-    return [k for k, frame in enumerate(itertools.chain(*parts)) if silence.ends(frame)]
-
-
-def test_sound_after_long_silence_is_noticed_once():
-    assert ends(frames(100.0, 3.0), frames(0.0, SECONDS), frames(100.0, 3.0)) == [round((3.0 + SECONDS) * FPS)]
-
-
-def test_a_stop_or_a_quiet_part_is_not_silence():
-    assert ends(frames(100.0, 3.0), frames(0.0, SECONDS - 0.1), frames(100.0, 3.0)) == []
-    assert ends(frames(100.0, 3.0), frames(3.0, 20.0), frames(100.0, 3.0)) == []
-
-
-def test_a_room_that_hums_40_decibels_below_the_music_is_silent():
-    assert len(ends(frames(100.0, 3.0), frames(0.5, SECONDS), frames(100.0, 3.0))) == 1
 
 
 @settings(max_examples=20, deadline=None)

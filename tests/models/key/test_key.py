@@ -98,6 +98,15 @@ def test_neither_key_nor_chord_flickers():
     assert sum(f.output == "chord_change" for _, f in features) <= 24 + 3
 
 
+def test_another_key_after_silence_is_found_as_soon_as_a_first():
+    in_c = played([C, F, G, C, AM, F, G, C] * 3)
+    in_a_tritone_up = played([tuple(p + 6 for p in chord) for chord in [C, F, G, C, AM, F, G, C] * 2])
+    alone = said(in_a_tritone_up, "key")
+    after = said(np.concatenate([in_c, np.zeros(3 * RATE, np.float32), in_a_tritone_up]), "key")[-len(alone) :]
+    assert after[0] == "C major"  # it stays until there is better
+    assert abs(after.index("F# major") - alone.index("F# major")) <= 5
+
+
 def test_a_semitone_higher_is_the_same_a_semitone_higher():
     up = [tuple(p + 1 for p in c) for c in (C, F, G, C)]
     low, high = said(played([C, F, G, C] * 3), "chord"), said(played(up * 3), "chord")
