@@ -25,6 +25,10 @@ PATIENCE_BEATS = 2.0
 """How long a tracker must stand by another pulse, without having said that it relocated, to be believed."""
 TOO_LATE = 0.005
 """Seconds after its instant at which a beat is not committed any more."""
+MOVED = 0.75
+"""Of the confidence that locks, what a tracker needs to be followed to another pulse when it says that it moved."""
+PROOF = 16
+"""Beats for which a tracker must have been trusted before the clock goes on without it for as long as it may."""
 FRESH = 1.0
 """Seconds after its last trusted observation that the tracker still counts as being followed."""
 
@@ -71,6 +75,7 @@ class Follower:
         self._latest: BeatObservation | None = None
         self._trusted: BeatObservation | None = None
         self._trusted_number = 0
+        self._earned = 0  # beats for which the tracker has been trusted since the lock
         self._rival: tuple[float, float, float] | None = None
         self._let_go = False
         self._trace: deque[float] = deque(maxlen=128)
@@ -133,7 +138,7 @@ class Follower:
             self._believe(obs)
         elif self._locked_tempo and not similar:
             return
-        elif self._let_go and obs.confidence >= self.settings.lock_confidence:
+        elif self._let_go and obs.confidence >= MOVED * self.settings.lock_confidence:
             self._relocate(obs, "tracker relocated")
         elif not self._tapped and self._insists(obs):
             self._relocate(obs, "tracker insists")
@@ -148,6 +153,7 @@ class Follower:
             self._rescale(wanted / self._factor)
 
     def _believe(self, obs: BeatObservation) -> None:
+        self._earned += self._number > self._trusted_number
         self._trusted, self._trusted_number = obs, self._number
         self._trace.append(self._course.rate)
         self._bars.hint(self._bar_hint(obs))
@@ -183,6 +189,7 @@ class Follower:
         was, self._state = self._state, state
         if was == "searching" and state != "searching":
             self._trusted_number = self._number
+            self._earned = 0 if state == "locked" else PROOF  # a hand needs no proof
             self._events.append(TransportEvent(self._now, "locked", state))
         elif state == "searching" and was != "searching":
             self._events.append(TransportEvent(self._now, "unlocked", was))
@@ -354,7 +361,8 @@ class Follower:
         )
 
     def _watch(self) -> None:
-        """Coast when the tracker has gone quiet; give up after the longest coasting allowed."""
+        """Coast when the tracker has gone quiet; give up after the longest coasting allowed, but soon if it was
+        trusted for some beats only: in speech and noise it may be sure for a moment."""
         trusted = self._trusted
         if self._state == "locked" and (trusted is None or self._now - trusted.time > FRESH):
             self._state = "coasting"
@@ -365,7 +373,10 @@ class Follower:
                 self._course.steer(start, steady, self.settings.max_slew)
             self.timeline = self._draw()
         quiet = self._number - self._trusted_number
-        if quiet > self.settings.coast_bars * self._bars.metre and not self._locked_tempo:
+        most = self.settings.coast_bars * self._bars.metre
+        if self._earned < PROOF:
+            most = min(most, 4 + 2 * self._earned)
+        if quiet > most and not self._locked_tempo:
             self._forget()
             self._enter("searching")
             self.timeline = self._draw()

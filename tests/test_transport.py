@@ -250,3 +250,22 @@ def test_confidence_and_tempo_shown_are_the_trackers() -> None:
     assert state.confidence == pytest.approx(0.9)
     assert 0.0 <= state.beat_phase < 1.0
     assert 0.0 <= state.bar_phase < 1.0
+
+
+def test_a_pulse_that_was_believed_for_a_moment_only_is_soon_let_go_of() -> None:
+    s = show(coast_bars=32).run(2.0)
+    assert s.names() == ["locked"]
+    s.ear = deaf
+    s.run(10.0)
+    assert s.names() == ["locked", "unlocked"]
+    assert len(s.beats) < 20
+
+
+def test_a_pulse_by_hand_needs_no_proof() -> None:
+    s = show(coast_bars=32)
+    s.ear = deaf
+    for _ in range(5):
+        s.run(0.5)
+        s.act("tap")
+    s.run(40.0)
+    assert s.transport.state().locked

@@ -1,49 +1,70 @@
 """How far the tracker's confidence can be trusted, and the constants that make it so.
 
-    python -m models.beat.calibrate DIR [DIR …]
+    python -m models.beat.calibrate DIR [DIR …] [--without SOUNDS [SOUNDS …]]
 
 Runs the shipped tracker on the recordings of each DIR (as for ``sidechain bench beat``) and notes, for every beat
-sent, the belief's share, how long the pulse had been followed, and whether a true beat lay within 70 ms. Prints
-how often beats of each confidence were right, then the constants that logistic regression finds on each DIR alone,
-with the calibration error they have on the others, and on all together.
+sent, the belief's share, how long the pulse had been followed, how clearly its beats were heard, and whether a
+true beat lay within 70 ms. SOUNDS are folders of speech and noise, in which every beat is wrong; up to three
+minutes of each are joined. Prints how often beats of each confidence were right, then the constants that logistic
+regression finds on each folder alone, with the calibration error they have on the others, and on all together.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.confidence import CALIBRATION
+from models.beat.confidence import CALIBRATION, evidence
 from models.beat.features import HOP, SAMPLE_RATE, WINDOW
-from models.beat.recordings import Recordings, load_sound
+from models.beat.recordings import SOUND, Recordings, load_sound
 from models.beat.tracker import Tracker
 from realtime.errors import UserError
 
+F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 TOLERANCE = 0.070
 
 
 def collect(recordings: Recordings, tracker: Tracker) -> tuple[F64, F64]:
-    """Per beat sent: ``(n, 3)`` of 1, log odds of the share, log of beats followed; and ``(n,)`` right or not."""
+    """Per beat sent: what its confidence is made of, ``(n, 4)``; and ``(n,)`` right or not."""
     rows, right = [], []
     for name in recordings.names:
         truth = recordings.beats(name)[:, 0]
-        sound = load_sound(recordings.sounds[name])
-        padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), sound])
-        tracker.reset()
-        for k in range(len(sound) // HOP):
-            sent = tracker.step(padded[k * HOP : k * HOP + WINDOW], (k + 1) * HOP / SAMPLE_RATE)
-            believed = tracker.decoder.believed
-            if sent is None or believed is None or not truth[0] - 0.2 <= sent.time <= truth[-1] + 0.2:
-                continue
-            share = min(max(believed.mass, 1e-5), 1 - 1e-5)
-            rows.append((1.0, np.log(share / (1 - share)), np.log1p(tracker.decoder.followed)))
-            right.append(float(np.abs(truth - sent.time).min() <= TOLERANCE))
+        for time, row in _sent(recordings.sound(name), tracker):
+            if truth[0] - 0.2 <= time <= truth[-1] + 0.2:
+                rows.append(row)
+                right.append(float(np.abs(truth - time).min() <= TOLERANCE))
     return np.array(rows), np.array(right)
+
+
+def collect_without(folder: Path, tracker: Tracker, seconds: float = 180.0) -> tuple[F64, F64]:
+    """The same in sounds that have no beat."""
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SOUND)
+    if not files:
+        raise UserError(f"{folder}: no sounds; give a folder with speech or noise")
+    rng = np.random.default_rng(1)
+    parts: list[F32] = []
+    while sum(map(len, parts)) < seconds * SAMPLE_RATE and files:
+        parts.append(load_sound(files.pop(int(rng.integers(len(files))))))
+        parts.append(np.zeros(int(rng.uniform(0.1, 0.8) * SAMPLE_RATE), np.float32))
+    rows = np.array([row for _, row in _sent(np.concatenate(parts), tracker)])
+    return rows, np.zeros(len(rows))
+
+
+def _sent(sound: F32, tracker: Tracker) -> Iterator[tuple[float, tuple[float, ...]]]:
+    """Time of each beat sent, and what its confidence is made of."""
+    padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), sound])
+    tracker.reset()
+    for k in range(len(sound) // HOP):
+        sent = tracker.step(padded[k * HOP : k * HOP + WINDOW], (k + 1) * HOP / SAMPLE_RATE)
+        decoder = tracker.decoder
+        if sent is not None and decoder.believed is not None:
+            yield sent.time, evidence(decoder.believed.mass, decoder.followed, decoder.support.value)
 
 
 def fit(x: F64, y: F64, steps: int = 50) -> F64:
@@ -78,10 +99,12 @@ def main(argv: list[str] | None = None) -> int:
     """Print the tables."""
     ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     ap.add_argument("folders", type=Path, nargs="+")
+    ap.add_argument("--without", type=Path, nargs="+", default=[], help="folders of speech and noise")
     a = ap.parse_args(argv)
     try:
         tracker = Tracker()
         found = {f: collect(Recordings(f), tracker) for f in a.folders}
+        found |= {f: collect_without(f, tracker) for f in a.without}
     except UserError as problem:
         print(problem, file=sys.stderr)
         return 2

@@ -23,6 +23,7 @@ from models.beat.features import FPS, LABEL_DELAY
 from models.beat.inertia import Inertia
 from models.beat.reading import PredictedBeat, Reading, Window, tempo_of
 from models.beat.rhythm import Rhythm
+from models.beat.support import Support
 from models.beat.targets import PHASE_BINS, TEMPO_BINS, tempo_position
 from realtime.musical import BeatObservation
 
@@ -69,6 +70,7 @@ class BeatDecoder:
         self.filter = BarPointer(self.config.filter)
         self.rhythm = Rhythm(self.filter, self.config.accents)
         self._inertia = Inertia(*self.config.patience)
+        self.support = Support()
         self._bar_bins = _bar_bins(self.config.filter.metres)
         self._axis = tempo_position(self.filter.tempi.astype(np.float32))
         apart = np.abs(np.subtract.outer(np.arange(self.filter.size), np.arange(self.filter.size)))
@@ -86,6 +88,7 @@ class BeatDecoder:
         """Forget everything."""
         self.filter.reset()
         self._inertia.reset()
+        self.support.reset()
         if self.bars is not None:
             self.bars.reset()
         self.coasting = True
@@ -157,13 +160,17 @@ class BeatDecoder:
             self.followed, self._moved = 0, True
             self.tempo = 60.0 / self.reading.period  # the line through the last beats is the old pulse's
         sent = self._emit(self.reading, end)
-        self.followed += sent is not None
-        self.confidence = confidence(self.believed.mass, self.followed)
+        self.support.hear(beat, self.coasting)
+        if sent is not None:
+            self.followed += 1
+            self.support.sent()
+        self.confidence = confidence(self.believed.mass, self.followed, self.support.value)
         return sent
 
     def silence_ended(self) -> None:
         """Sound is back after a silence; call before its first frame. The next attack may begin another piece."""
         self._begun = False
+        self.support.reset()
 
     def _begin(self) -> None:
         """Here is the first attack of all, or after a silence."""

@@ -18,7 +18,11 @@ def test_the_fit_finds_the_constants_that_made_the_data_and_is_calibrated():
     assert reliability(np.full(len(y), 0.99), y)[1] > 0.1
 
 
-@given(st.floats(0, 1), st.floats(0, 1), st.integers(0, 10_000), st.integers(0, 10_000))
-def test_confidence_grows_with_the_belief_and_with_the_time_that_it_has_lasted(one, other, few, many):
-    assert 0 < confidence(one, few) < 1
-    assert confidence(min(one, other), min(few, many)) <= confidence(max(one, other), max(few, many))
+pairs = st.tuples(st.floats(0, 1), st.integers(0, 10_000), st.floats(0, 1))
+
+
+@given(pairs, pairs)
+def test_confidence_grows_with_the_belief_with_how_long_it_has_lasted_and_with_what_is_heard(one, other):
+    less, more = zip(*map(sorted, zip(one, other)))
+    assert 0 < confidence(*one) < 1
+    assert confidence(*less) <= confidence(*more)
