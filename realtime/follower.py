@@ -26,7 +26,7 @@ PATIENCE_BEATS = 2.0
 TOO_LATE = 0.005
 """Seconds after its instant at which a beat is not committed any more."""
 MOVED = 0.75
-"""Of the confidence that locks, what a tracker needs to be followed to another pulse when it says that it moved."""
+"""Of the confidence that locks, what it takes to go along with a tracker that says it moved to another pulse."""
 PROOF = 16
 """Beats for which a tracker must have been trusted before the clock goes on without it for as long as it may."""
 FRESH = 1.0
