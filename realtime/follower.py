@@ -25,6 +25,8 @@ PATIENCE_BEATS = 2.0
 """How long a tracker must stand by another pulse, without having said that it relocated, to be believed."""
 TOO_LATE = 0.005
 """Seconds after its instant at which a beat is not committed any more."""
+HEEDED, TRUSTED = 0.25, 0.5
+"""Of the confidence that locks, what it takes to correct the clock towards the same pulse, and to count as heard."""
 MOVED = 0.75
 """Of the confidence that locks, what it takes to go along with a tracker that says it moved to another pulse."""
 PROOF = 16
@@ -101,7 +103,7 @@ class Follower:
             self._search(obs)
         else:
             self._let_go |= obs.relocated
-            if obs.evidence and obs.confidence >= 0.5 * self.settings.lock_confidence:
+            if obs.evidence and obs.confidence >= HEEDED * self.settings.lock_confidence:
                 self._follow(obs)
         self.timeline = self._draw()
 
@@ -135,7 +137,8 @@ class Follower:
         if similar and abs(error) <= AGREE_BEATS:
             self._let_go, self._rival = False, None
             self._steer(start, here + self._owed + error, (self._locked_tempo or tempo) / 60.0)
-            self._believe(obs)
+            if obs.confidence >= TRUSTED * self.settings.lock_confidence:
+                self._believe(obs)
         elif self._locked_tempo and not similar:
             return
         elif self._let_go and obs.confidence >= MOVED * self.settings.lock_confidence:

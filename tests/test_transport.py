@@ -269,3 +269,13 @@ def test_a_pulse_by_hand_needs_no_proof() -> None:
         s.act("tap")
     s.run(40.0)
     assert s.transport.state().locked
+
+
+def test_the_same_pulse_hardly_heard_is_followed_but_does_not_count_as_heard() -> None:
+    s = show(Pulse(lambda t: 120.0 if t < 10 else 122.0), coast_bars=4).run(9.0)
+    s.ear = lambda p, t: p.heard(t, confidence=0.2)
+    s.run(8.0)
+    assert s.transport.state().state == "coasting"
+    assert max(errors(s.beats[-6:-1], s.pulse.beats)) < 0.01
+    s.run(8.0)
+    assert s.names() == ["locked", "unlocked"]
