@@ -26,7 +26,7 @@ PATIENCE_BEATS = 2.0
 TOO_LATE = 0.005
 """Seconds after its instant at which a beat is not committed any more."""
 HEEDED, TRUSTED = 0.25, 0.5
-"""Of the confidence that locks, what it takes to correct the clock towards the same pulse, and to count as heard."""
+"""Of the confidence that locks: what corrects the clock towards the same pulse, and what counts as heard."""
 MOVED = 0.75
 """Of the confidence that locks, what it takes to go along with a tracker that says it moved to another pulse."""
 PROOF = 16
