@@ -192,7 +192,7 @@ class BarPointer:
         self._frozen = 0.0
 
     def doubt(self, share: float) -> None:
-        """Give so much of the belief to that of somebody who has heard nothing."""
+        """Give `share`, 0–1, of the belief to that of somebody who has heard nothing."""
         if self._frozen:
             self._settle()
         fresh = np.roll(self._inside * (self._prior / self.periods), self.head, 0).astype(np.float32)

@@ -6,7 +6,8 @@ import math
 
 CALIBRATION = (5.46, 0.12, 0.47, 4.67)
 """Constant, and weights of the belief's log odds, of the logarithm of the beats that the pulse has lasted, and of
-that of the support; fitted by ``python -m models.beat.calibrate``."""
+that of the support. ``python -m models.beat.calibrate`` shows what they are worth; CARD.md says how they were
+chosen."""
 
 
 def evidence(share: float, beats: int, support: float) -> tuple[float, float, float, float]:
