@@ -9,8 +9,8 @@ F32 = npt.NDArray[np.float32]
 
 SECONDS = 2.0
 """Shortest silence that may end a piece: musical stops are mostly shorter."""
-_DEPTH = 1e-4
-"""Power of silence against the loudest of the last minutes (-40 dB)."""
+_DEPTH = 1e-3
+"""Power of silence against the loudest of the last minutes (-30 dB)."""
 _FLOOR = 1e-10
 """Power below which anything is silence (-100 dBFS)."""
 _HALF = 60.0

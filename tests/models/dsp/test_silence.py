@@ -25,11 +25,11 @@ def test_sound_after_long_silence_is_noticed_once():
 
 def test_a_stop_or_a_quiet_part_is_not_silence():
     assert ends(hops(0.1, 3.0), hops(0.0, SECONDS - 0.1), hops(0.1, 3.0)) == []
-    assert ends(hops(0.1, 3.0), hops(0.002, 20.0), hops(0.1, 3.0)) == []
+    assert ends(hops(0.1, 3.0), hops(0.006, 20.0), hops(0.1, 3.0)) == []
 
 
-def test_a_room_40_decibels_below_the_music_is_silent():
-    assert len(ends(hops(0.1, 3.0), hops(0.0005, SECONDS), hops(0.1, 3.0))) == 1
+def test_a_room_32_decibels_below_the_music_is_silent():
+    assert len(ends(hops(0.1, 3.0), hops(0.0025, SECONDS), hops(0.1, 3.0))) == 1
 
 
 def test_an_offset_is_not_heard():
