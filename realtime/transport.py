@@ -12,7 +12,7 @@ from typing import Any
 from realtime.clockstate import Glance, TransportState
 from realtime.course import aligned, fold, wrap
 from realtime.errors import UserError
-from realtime.follower import FRESH, Follower
+from realtime.follower import FRESH, PROOF, Follower
 from realtime.musical import BeatObservation, LockState
 from realtime.preset import TransportSettings
 from realtime.tapping import TapFit, Taps
@@ -161,7 +161,7 @@ class Transport(Follower):
             phase += heard + self._shift
         elif self._state == "locked":
             self._state = "coasting"
-        self._trusted_number = self._number
+        self._trusted_number, self._earned = self._number, PROOF
         self._owed = phase
         self._course.steer(start, Segment(start, here + phase, rate), self.settings.max_slew)
 
@@ -232,7 +232,7 @@ class Transport(Follower):
         else:
             self._held = False
             self._state = "coasting"
-            self._trusted_number = self._number
+            self._trusted_number, self._earned = self._number, PROOF
             self._rival, self._let_go = None, False
 
     def _one(self, now: float) -> None:

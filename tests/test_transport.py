@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -9,7 +10,7 @@ from realtime.errors import UserError
 from realtime.musical import BeatObservation
 from realtime.preset import TransportSettings
 from realtime.transport import Transport
-from tests.clockdrive import Pulse, consecutive, deaf, errors, show, silent
+from tests.clockdrive import Pulse, Show, consecutive, deaf, errors, show, silent
 
 
 def test_a_right_tracker_passes_through_unchanged() -> None:
@@ -261,12 +262,23 @@ def test_a_pulse_that_was_believed_for_a_moment_only_is_soon_let_go_of() -> None
     assert len(s.beats) < 20
 
 
-def test_a_pulse_by_hand_needs_no_proof() -> None:
-    s = show(coast_bars=32)
-    s.ear = deaf
+def tapped(s: Show) -> None:
     for _ in range(5):
         s.run(0.5)
         s.act("tap")
+
+
+def held_for_a_moment(s: Show) -> None:
+    s.act("hold")
+    s.run(1.0)
+    s.act("hold")
+
+
+@pytest.mark.parametrize(("heard", "hand"), [(0.0, tapped), (2.0, tapped), (2.0, held_for_a_moment)])
+def test_a_pulse_by_hand_needs_no_proof(heard: float, hand: Callable[[Show], None]) -> None:
+    s = show(coast_bars=32).run(heard)
+    s.ear = deaf
+    hand(s)
     s.run(40.0)
     assert s.transport.state().locked
 
