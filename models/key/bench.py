@@ -31,15 +31,9 @@ I64 = npt.NDArray[np.int64]
 FROM = 10.0
 
 
-def follow(
-    sound: npt.NDArray[np.float32], tracker: KeyTracker, before: npt.NDArray[np.float32] | None = None
-) -> tuple[I64, I64, npt.NDArray[np.float32], float]:
-    """Chord and key published after each hop (-1: none yet), the semitones, and seconds of CPU; `before` is heard
-    first."""
+def follow(sound: npt.NDArray[np.float32], tracker: KeyTracker) -> tuple[I64, I64, float]:
+    """Chord and key published after each hop (-1: none yet), and seconds of CPU."""
     tracker.reset()
-    if before is not None:
-        for k in range(len(before) // HOP - LONG // HOP):
-            tracker.step(before[k * HOP : k * HOP + LONG])
     padded = np.concatenate([np.zeros(LONG - HOP, np.float32), sound])
     count = len(sound) // HOP
     chord, key = np.empty(count, np.int64), np.empty(count, np.int64)
@@ -47,10 +41,7 @@ def follow(
     for k in range(count):
         tracker.step(padded[k * HOP : k * HOP + LONG])
         chord[k], key[k] = tracker.chord.chosen, tracker.key.chosen
-    spent = time.thread_time() - begin
-    tracker.salience.reset()
-    semitones = tracker.salience.clip(sound)
-    return chord, key, semitones, spent
+    return chord, key, time.thread_time() - begin
 
 
 def mirex(found: int, truth: int) -> float:
@@ -118,14 +109,22 @@ def run(folder: Path, most: int, silence: float | None = None) -> dict[str, obje
         if not ((now != IGNORE).any() or (keys != IGNORE).any()):
             continue
         count += 1
-        before = None
+        before = np.zeros(0, np.float32)
         if silence is not None:
             other = read_audio(load_piece(paths[(n + len(paths) // 2) % len(paths)]).audio)
-            before = np.concatenate([other[: 40 * RATE], np.zeros(round(silence * RATE), np.float32)])
-        chord, key, semitones, seconds = follow(sound, tracker, before)
-        spent, length = spent + seconds, length + len(sound) / RATE
+            before = np.concatenate(
+                [
+                    other[: min(40 * RATE, len(other) // HOP * HOP)],
+                    np.zeros(round(silence * FPS) * HOP, np.float32),
+                ]
+            )
+        chord, key, seconds = follow(np.concatenate([before, sound]), tracker)
+        spent, length = spent + seconds, length + (len(before) + len(sound)) / RATE
         true = now, heard, keys
-        scores.setdefault("sidechain", Score()).piece(chord, key, true)
+        own = slice(len(before) // HOP, None)
+        scores.setdefault("sidechain", Score()).piece(chord[own], key[own], true)
+        tracker.salience.reset()
+        semitones = tracker.salience.clip(sound)
         plain = templates.chords(semitones)
         for name, profiles in (("Krumhansl", templates.KRUMHANSL), ("Temperley", templates.TEMPERLEY)):
             found = templates.keys(semitones, profiles)
