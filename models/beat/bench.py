@@ -26,6 +26,7 @@ from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import HOP, SAMPLE_RATE, WINDOW
 from models.beat.recordings import Cropped, Following, Recordings
 from models.beat.tracker import WEIGHTS, Tracker
+from models.scoring.recordings import add_gain, amplitude
 from realtime.errors import UserError
 from realtime.preset import TransportSettings
 from realtime.transport import Transport
@@ -121,6 +122,7 @@ def run(
     per_track: bool = False,
     config: DecoderConfig | None = None,
     write: Path | None = None,
+    gain_db: float = 0.0,
     say: Callable[[str], None] = print,
 ) -> dict[str, object]:
     """Score our tracker and the stored estimates of others; print the table; return all numbers.
@@ -134,6 +136,8 @@ def run(
         Score what the host's transport sends, as a live run would; else the decoder's own predictions.
     write : Path, optional
         Folder for our estimates as ``.beats`` files.
+    gain_db : float
+        Of the input.
     """
     names, sets = recordings.names, recordings.sets
     settings = TransportSettings(send_unlocked=True) if through_transport else None
@@ -143,7 +147,7 @@ def run(
     def ours(name: str) -> F64:
         nonlocal spent, length
         before = recordings.before(name)
-        sound = np.concatenate([before, recordings.sound(name)])
+        sound = np.concatenate([before, recordings.sound(name)]) * amplitude(gain_db)
         found, seconds = track(sound, tracker, settings)
         spent, length = spent + seconds, length + len(sound) / SAMPLE_RATE
         found[:, [0, 2]] -= len(before) / SAMPLE_RATE
@@ -226,6 +230,7 @@ def main(argv: list[str] | None = None) -> int:
     ap.add_argument("--decoder-only", action="store_true", help="the decoder's own predictions, no transport")
     ap.add_argument("--per-track", action="store_true")
     ap.add_argument("--write", type=Path, metavar="DIR", help="keep our estimates as .beats files")
+    add_gain(ap)
     how = ap.add_mutually_exclusive_group()
     how.add_argument("--crop", type=int, metavar="SEED", help="begin each recording at a random place")
     how.add_argument(
@@ -236,7 +241,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     a = ap.parse_args(argv)
     try:
-        run(_recordings(a), a.json, a.weights, not a.decoder_only, a.per_track, write=a.write)
+        run(_recordings(a), a.json, a.weights, not a.decoder_only, a.per_track, write=a.write, gain_db=a.gain)
     except UserError as error:
         print(error, file=sys.stderr)
         return 2

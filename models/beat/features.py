@@ -43,22 +43,26 @@ class Features:
         self._out = np.zeros(SIZE, np.float32)
         self._short, self._long = self._out[: SHORT.bands], self._out[SHORT.bands :]
 
-    def frame(self, block: F32) -> F32:
+    def frame(self, block: F32, gain: float = 1.0) -> F32:
         """Features of the instant at which `block` ends.
 
         Parameters
         ----------
         block : ndarray of float32, shape (4096,)
             The newest sound at 24 kHz, right-aligned.
+        gain : float
+            Of a quiet programme (:class:`models.dsp.programme.Programme`).
 
         Returns
         -------
         ndarray of float32, shape (144,)
-            ``log10(1 + 1000 * magnitude)`` of 80 short and 64 long bands; overwritten by the next call.
+            ``log10(1 + 1000 * gain * magnitude)`` of 80 short and 64 long bands; overwritten by the next call.
         """
         short, long = self._halves
         short.level(block, self._short)
         long.level(block, self._long)
+        if gain != 1.0:
+            self._out *= gain
         return logarithm(self._out, self._out)
 
     def clip(self, samples: F32) -> F32:

@@ -14,7 +14,7 @@ from models.beat.decoder import BeatDecoder, PredictedBeat
 from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import F32, FPS, HOP, Features
 from models.beat.rhythm import Accents
-from models.dsp.silence import Silence
+from models.dsp.programme import Programme
 from models.dsp.stepper import Stepper
 
 WEIGHTS = Path(__file__).with_name("beat.onnx")
@@ -35,7 +35,7 @@ class Tracker:
         self.features = Features()
         self.network = Stepper(weights, HEADS)
         self.accents = Accents()
-        self.silence = Silence(FPS)
+        self.programme = Programme(FPS)
         self.decoder = BeatDecoder(config, BarCounter())
         self.pulse: F32 = np.zeros(2, np.float32)
 
@@ -43,7 +43,7 @@ class Tracker:
         """Forget all sound."""
         self.network.reset()
         self.accents.reset()
-        self.silence.reset()
+        self.programme.reset()
         self.decoder.reset()
         self.pulse = np.zeros(2, np.float32)
 
@@ -52,8 +52,9 @@ class Tracker:
 
         `levels` are the spectra of :class:`~models.beat.rhythm.Accents`, where these are there already.
         """
-        frame = self.features.frame(block)
-        if self.silence.ends(block[-HOP:]):
+        begins = self.programme.hear(block[-HOP:])
+        frame = self.features.frame(block, self.programme.gain)
+        if begins:
             self.network.reset()
             self.decoder.silence_ended()  # which keeps its belief beside: the piece may go on as well
         self.pulse, tempo, phase, _ = self.network.step(frame)

@@ -63,7 +63,7 @@ class Features:
         self._short = self._out[: 2 * BANDS].reshape(2, BANDS)
         self._low = self._out[2 * BANDS :]
 
-    def frame(self, block: F32, levels: F32 | None = None) -> F32:
+    def frame(self, block: F32, levels: F32 | None = None, gain: float = 1.0) -> F32:
         """Magnitudes of the instant at which `block` ends; blocks come one after another.
 
         Parameters
@@ -71,6 +71,8 @@ class Features:
         block : ndarray of float32, shape (632,)
         levels : ndarray of float32, shape (2, 60), optional
             The short spectra times gamma, where these are there already.
+        gain : float
+            Of a quiet programme (:class:`models.dsp.programme.Programme`).
 
         Returns
         -------
@@ -89,6 +91,8 @@ class Features:
         np.dot(block[-self._heard :], self._thinning, out=self._fresh)
         np.dot(self._past, self._waves, out=self._parts)
         np.hypot(self._cosine, self._sine, out=self._low)
+        if gain != 1.0:
+            self._out *= gain
         return self._out
 
     def reset(self) -> None:

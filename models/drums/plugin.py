@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import ClassVar
 
-from models.drums.features import CLASSES, FPS, INPUT, LABELS, Features
+from models.drums.features import CLASSES, FPS, HOP, INPUT, LABELS, Features
 from models.drums.picker import Picker
 from models.drums.targets import ANY_DELAY, CLASS_DELAY
+from models.dsp.programme import Programme
 from models.dsp.stepper import Stepper
 from realtime.hosting.plugin import Array, Context, Descriptor, Feature, Output, Parameter, Plugin
 
@@ -49,7 +50,7 @@ class Drums(Plugin):
 
     def prepare(self, context: Context) -> None:
         """Load the network; raises ``UserError`` if it is missing."""
-        self._features = Features()
+        self._features, self._programme = Features(), Programme(FPS)
         self._network = Stepper(self.weights, ("probability",))
         self._picker = Picker(ALONE, BAND, 4)
         for identifier, value in context.parameters.items():
@@ -64,7 +65,9 @@ class Drums(Plugin):
 
     def hear(self, block: Array) -> tuple[Array, float]:
         """The network's answer to one frame, and how surely a band plays."""
-        (answer,) = self._network.step(self._features.frame(block, self._levels))
+        self._programme.hear(block[-HOP:])
+        frame = self._features.frame(block, self._levels, self._programme.gain)
+        (answer,) = self._network.step(frame)
         self._levels = None
         self._band += _SETTLES * (float(answer[-1]) - self._band)
         return answer, self._band
@@ -88,6 +91,7 @@ class Drums(Plugin):
 
     def reset(self) -> None:
         self._features.reset()
+        self._programme.reset()
         self._network.reset()
         self._picker.reset()
         self._band = 0.5

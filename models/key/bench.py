@@ -23,6 +23,7 @@ from models.key.features import FPS, HOP, LONG, RATE
 from models.key.plugin import DELAY
 from models.key.tracker import KeyTracker
 from models.key.truth import IGNORE, labels
+from models.scoring.recordings import add_gain, amplitude
 from models.training.dataset import is_validation, load_piece, pieces, read_audio
 from realtime.bench.report import parser, publish
 from realtime.errors import UserError
@@ -95,14 +96,14 @@ class Score:
         return {"method": name, **{k: float(np.mean(self.sums.get(k, [float("nan")]))) for k in order}}
 
 
-def run(folder: Path, most: int, silence: float | None = None) -> dict[str, object]:
+def run(folder: Path, most: int, silence: float | None = None, gain_db: float = 0.0) -> dict[str, object]:
     """Score, each piece alone or after 40 s of another and so much silence; raises ``UserError`` if there are no
     held-out pieces."""
     paths = [p for p in pieces(folder) if is_validation(p.stem)][:most]
     tracker, scores, spent, length, count = KeyTracker(), dict[str, Score](), 0.0, 0.0, 0
     for n, path in enumerate(paths):
         piece = load_piece(path)
-        sound = read_audio(piece.audio)
+        sound = read_audio(piece.audio) * amplitude(gain_db)
         times = (1 + np.arange(len(sound) // HOP)) / FPS
         now, keys = labels(piece.truth, times)
         heard, _ = labels(piece.truth, times - DELAY)
@@ -111,7 +112,7 @@ def run(folder: Path, most: int, silence: float | None = None) -> dict[str, obje
         count += 1
         before = np.zeros(0, np.float32)
         if silence is not None:
-            other = read_audio(load_piece(paths[(n + len(paths) // 2) % len(paths)]).audio)
+            other = read_audio(load_piece(paths[(n + len(paths) // 2) % len(paths)]).audio) * amplitude(gain_db)
             before = np.concatenate(
                 [
                     other[: min(40 * RATE, len(other) // HOP * HOP)],
@@ -143,8 +144,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments.add_argument(
         "--after-silence", type=float, metavar="SECONDS", help="each after another and so much silence"
     )
+    add_gain(arguments)
     args = arguments.parse_args(argv)
-    publish("key", args, run(args.folder, args.most, args.after_silence))
+    publish("key", args, run(args.folder, args.most, args.after_silence, args.gain))
     return 0
 
 

@@ -124,13 +124,15 @@ class Salience:
         self._phase = 0j
         self.tuning = 0.0
 
-    def frame(self, block: F32) -> F32:
+    def frame(self, block: F32, gain: float = 1.0) -> F32:
         """Whitened strength of each semitone from C1, shape (72,), zero or more.
 
         Parameters
         ----------
         block : ndarray of float32, shape (16384,)
             The newest sound at 24 kHz, right-aligned.
+        gain : float
+            Of a quiet programme (:class:`models.dsp.programme.Programme`).
         """
         low, high = self._low, self._high
         low.listen(block)
@@ -139,6 +141,8 @@ class Salience:
         out = self._out
         low.tell(tuned, out[: self._cut])
         high.tell(tuned, out[self._cut :])
+        if gain != 1.0:
+            out *= gain
         np.log1p(out, out)
         around = np.convolve(out, self._kernel, "same") / self._count
         np.maximum(out - around, 0, out=out)

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from models.dsp.belief import Belief
-from models.dsp.silence import Silence
+from models.dsp.programme import Programme
 from models.dsp.stepper import F32, Stepper
 from models.key.features import FPS, HOP, OCTAVES, Salience
 
@@ -26,7 +26,7 @@ class KeyTracker:
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
         self.salience = Salience()
-        self._silence = Silence(FPS)
+        self._programme = Programme(FPS)
         self._net = Stepper(weights, ("chord", "key"))
         self._keep = math.exp(-1 / (FPS * CHROMA_SECONDS))
         self.key = Belief(24, FPS, 120.0, 0.06, 0.6)
@@ -36,7 +36,7 @@ class KeyTracker:
     def reset(self) -> None:
         """Forget all sound."""
         self.salience.reset()
-        self._silence.reset()
+        self._programme.reset()
         self._net.reset()
         self.key.reset()
         self.chord.reset()
@@ -51,10 +51,10 @@ class KeyTracker:
 
     def step(self, block: F32) -> tuple[bool, bool]:
         """Take the newest 16384 samples, once per 2400; whether another key, another chord was chosen."""
-        if self._silence.ends(block[-HOP:]):  # another piece, perhaps; what was told stays until there is better
+        if self._programme.hear(block[-HOP:]):  # another piece, perhaps; what was told stays until there is better
             self._net.reset()
             self.key.doubt()
-        frame = self.salience.frame(block)
+        frame = self.salience.frame(block, self._programme.gain)
         folded = frame.reshape(OCTAVES, 12).sum(axis=0)
         self._chroma = self._keep * self._chroma + (1 - self._keep) * folded
         chord, key = self._net.step(frame)

@@ -21,8 +21,8 @@ LAG = 0.013
 """Seconds before the end of a hop that its pitch is about: where glides and jumps are told with least error."""
 WINDOWS = (Window(0.5, lowest=150.0), Window(1, lowest=90.0), Window(2), Window(5, highest=1000.0))
 LONGEST = 1536
-FLOOR = 1e-8
-"""Mean square below which there is no sound (−80 dBFS)."""
+FLOOR = 1e-9
+"""Mean square below which there is no sound (−90 dBFS)."""
 
 OCTAVE = 36
 """Bins per octave."""

@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from models.drums.plugin import Drums
 from models.scoring.onsets import match, score, stored, truth_of
-from models.scoring.recordings import SOUND, listen, rivals
+from models.scoring.recordings import SOUND, add_gain, listen, rivals
 from realtime.bench.report import parser, publish
 from realtime.errors import UserError
 
@@ -38,10 +38,10 @@ def classes_of(path: Path) -> dict[str, F64]:
     return {name: np.array(times, np.float64) for name, times in found.items()}
 
 
-def ours(path: Path) -> Told:
+def ours(path: Path, gain_db: float = 0.0) -> Told:
     """What the plugin tells of a file."""
     rows: dict[str, list[tuple[float, float]]] = {name: [] for name in ("any", *TRUTH.values())}
-    for emitted, feature in listen(Drums, path):
+    for emitted, feature in listen(Drums, path, gain_db):
         if feature.output == "onset":
             rows["any"].append((feature.time, emitted))
         elif feature.output == "hit":
@@ -81,7 +81,7 @@ def class_table(truths: Mapping[str, dict[str, F64]], told: Mapping[str, Told]) 
     return [*rows, {"class": "mean", **means}]
 
 
-def run(folder: Path) -> dict[str, list[dict[str, object]]]:
+def run(folder: Path, gain_db: float = 0.0) -> dict[str, list[dict[str, object]]]:
     """Tables of onsets and of classes for every mix.
 
     Raises
@@ -96,7 +96,7 @@ def run(folder: Path) -> dict[str, list[dict[str, object]]]:
         names = [n for n in paths if n in sounds]
         if not names:
             continue
-        told = {n: ours(sounds[n]) for n in names}
+        told = {n: ours(sounds[n], gain_db) for n in names}
         found = {"sidechain": {n: told[n]["any"] for n in names}}
         for other in rivals(mix):
             found[other.name] = {n: stored(other / f"{n}.txt") for n in names}
@@ -112,8 +112,9 @@ def main(argv: list[str] | None = None) -> int:
     """The bench."""
     arguments = parser("drums", __doc__)
     arguments.add_argument("folder", type=Path)
+    add_gain(arguments)
     args = arguments.parse_args(argv)
-    publish("drums", args, run(args.folder))
+    publish("drums", args, run(args.folder, args.gain))
     return 0
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from argparse import ArgumentParser
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,21 @@ F64 = npt.NDArray[np.float64]
 SOUND = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
 
-def listen(kind: PluginFactory, path: Path, **parameters: float) -> list[tuple[float, Feature]]:
+def add_gain(arguments: ArgumentParser) -> None:
+    """The option by which a bench hears its recordings through an input of another level."""
+    arguments.add_argument(
+        "--gain", type=float, default=0.0, metavar="DB", help="of the input; -40: a microphone far from the music"
+    )
+
+
+def amplitude(gain_db: float) -> np.float32:
+    """Factor of a gain in dB."""
+    return np.float32(10 ** (gain_db / 20))
+
+
+def listen(
+    kind: PluginFactory, path: Path, gain_db: float = 0.0, **parameters: float
+) -> list[tuple[float, Feature]]:
     """Run a new plugin over a file through the host's resamplers.
 
     Returns
@@ -26,7 +41,7 @@ def listen(kind: PluginFactory, path: Path, **parameters: float) -> list[tuple[f
         `emitted`: seconds of the file that a live run would have had to hear.
     """
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-    sound, delay = samples.mean(axis=1), 0.0
+    sound, delay = samples.mean(axis=1) * amplitude(gain_db), 0.0
     for source, target in ((rate, ENGINE_RATE), (ENGINE_RATE, kind.descriptor.input.sample_rate)):
         if source != target:
             resampler = StreamResampler(source, target)

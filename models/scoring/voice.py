@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from models.scoring.recordings import columns, listen, pairs, rivals
+from models.scoring.recordings import add_gain, columns, listen, pairs, rivals
 from models.scoring.roc import auc
 from models.silero.plugin import Silero
 from models.voice.plugin import Voice
@@ -90,21 +90,23 @@ def score(truths: Mapping[str, F64], estimates: Mapping[str, F64], threshold: fl
     }
 
 
-def ours(path: Path, kind: type[Plugin] = Voice) -> F64:
+def ours(path: Path, kind: type[Plugin] = Voice, gain_db: float = 0.0) -> F64:
     """Rows of emission time and probability."""
-    return np.array([(e, f.value) for e, f in listen(kind, path) if f.output == "probability"], np.float64)
+    return np.array(
+        [(e, f.value) for e, f in listen(kind, path, gain_db) if f.output == "probability"], np.float64
+    )
 
 
-def run(folder: Path, silero: bool = False) -> dict[str, list[dict[str, object]]]:
+def run(folder: Path, silero: bool = False, gain_db: float = 0.0) -> dict[str, list[dict[str, object]]]:
     """Tables by set: one row a detector, ours first. Raises ``UserError`` if there are no recordings."""
     tables = {}
     for part in sorted(p for p in folder.iterdir() if (p / "truth").is_dir()) if folder.is_dir() else ():
         recordings = pairs(part, ".tsv")
         truths = {name: columns(truth, 3) for name, _, truth in recordings}
         sounds = {name: sound for name, sound, _ in recordings}
-        found = {"sidechain": {n: ours(sounds[n]) for n in truths}}
+        found = {"sidechain": {n: ours(sounds[n], gain_db=gain_db) for n in truths}}
         if silero:
-            found["silero, hosted"] = {n: ours(sounds[n], Silero) for n in truths}
+            found["silero, hosted"] = {n: ours(sounds[n], Silero, gain_db) for n in truths}
         for other in rivals(part):
             if all((other / f"{n}.txt").exists() for n in truths):
                 found[other.name] = {n: columns(other / f"{n}.txt", 2) for n in truths}
@@ -122,8 +124,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments.add_argument(
         "--silero", action="store_true", help="score the plugin silero as well (needs its weights)"
     )
+    add_gain(arguments)
     args = arguments.parse_args(argv)
-    publish("voice", args, run(args.folder, args.silero))
+    publish("voice", args, run(args.folder, args.silero, args.gain))
     return 0
 
 

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from models.dsp.belief import Belief
+from models.dsp.programme import Programme
 from models.dsp.stepper import F32, Stepper
 from models.structure.features import ATTACKS, BLOWS, COLOURS, condense
 from models.structure.labels import EVENTS, STATES
@@ -38,6 +39,8 @@ _FORCE = _FORCE.astype(np.float32)
 """Weights in its force: colour, that of the lower half once more, and attacks."""
 _QUIET = 0.35
 """Mean feature below which there is nothing to hear, log10(1 + 1e5 m)."""
+_NOMINAL = 0.004
+"""Power to which a quiet programme is raised: -24 dBFS."""
 
 
 class Found(NamedTuple):
@@ -136,7 +139,7 @@ class StructureTracker:
     """Seconds from an event to its report, in the middle."""
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
-        self._frames = Frames()
+        self._frames, self._programme = Frames(), Programme(RATE, _NOMINAL)
         self._net = Stepper(weights, ("state", "event"))
         self._loudness = Loudness()
         self._smooth = math.exp(-1 / (RATE * 0.7))
@@ -149,6 +152,7 @@ class StructureTracker:
     def reset(self) -> None:
         """Forget all sound."""
         self._net.reset()
+        self._programme.reset()
         self._loudness.reset()
         self.state.reset()
         self._before = np.zeros(BANDS, np.float32)
@@ -161,7 +165,8 @@ class StructureTracker:
 
     def step(self, block: F32) -> list[Found]:
         """Take the newest 2824 samples, once per 2400; what has just happened."""
-        frames = self._frames.frames(block)
+        self._programme.hear(block[-HOP:])
+        frames = self._frames.frames(block, self._programme.gain)
         features = condense(frames, self._before if self._steps else frames[0])[0]
         self._before = frames[-1]
         self._steps += 1

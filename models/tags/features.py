@@ -29,13 +29,15 @@ class Frames:
         self._spectrum = BlockSpectrum(SPEC)
         self._strides = (4 * SPEC.hop, 4)
 
-    def frames(self, block: F32) -> F32:
-        """``log10(1 + 1e5 * magnitude)`` of 80 mel bands.
+    def frames(self, block: F32, gain: float = 1.0) -> F32:
+        """``log10(1 + 1e5 * gain * magnitude)`` of 80 mel bands.
 
         Parameters
         ----------
         block : ndarray of float32, shape (2824,)
             The newest sound at 24 kHz, right-aligned; contiguous.
+        gain : float
+            Of a quiet programme (:class:`models.dsp.programme.Programme`).
 
         Returns
         -------
@@ -43,7 +45,10 @@ class Frames:
             Oldest first.
         """
         windows = np.ndarray((FRAMES, SPEC.window), np.float32, block, strides=self._strides)
-        return logarithm(self._spectrum.levels(windows))
+        levels = self._spectrum.levels(windows)
+        if gain != 1.0:
+            levels *= gain
+        return logarithm(levels, levels)
 
     def clip(self, samples: F32) -> F32:
         """All frames of a recording as the live plugin would see them, shape ``(n // 2400 * 4, 80)``."""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.dsp.programme import Programme
 from models.dsp.stepper import F32, Stepper
 from models.tags.features import HOP, Frames
 from models.tags.labels import FRAME, SILENCE_DB, TAGS
@@ -19,6 +20,8 @@ EMBEDDING = 64
 EMBEDDING_SECONDS = 1.0
 _EDGE = 2.0
 """How gradually silence begins, dB."""
+_NOMINAL = 0.0004
+"""Power to which a quiet programme is raised: -34 dBFS, as it learnt from sound of many levels."""
 
 
 class Tagger:
@@ -37,7 +40,7 @@ class Tagger:
     """
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
-        self._frames = Frames()
+        self._frames, self._programme = Frames(), Programme(1 / FRAME, _NOMINAL)
         self._net = Stepper(weights, ("tags", "embedding"))
         self.silence_db, self.smoothing = SILENCE_DB, 0.0
         self._fade = math.exp(-FRAME / EMBEDDING_SECONDS)
@@ -46,6 +49,7 @@ class Tagger:
     def reset(self) -> None:
         """Forget all sound."""
         self._net.reset()
+        self._programme.reset()
         self._tags = [0.0] * len(TAGS)
         self._embedding = np.zeros(EMBEDDING)
 
@@ -57,8 +61,9 @@ class Tagger:
         list of float
             0–1 for each of ``TAGS``. In silence all others fade with it.
         """
-        tags, embedding = self._net.step(self._frames.frames(block))
         newest = block[-HOP:]
+        self._programme.hear(newest)
+        tags, embedding = self._net.step(self._frames.frames(block, self._programme.gain))
         level = 10 * math.log10(float(np.dot(newest, newest)) / HOP + 1e-12)
         silence = 1 / (1 + math.exp(max(-40.0, min(40.0, (level - self.silence_db) / _EDGE))))
         keep = math.exp(-FRAME / self.smoothing) if self.smoothing > 0 else 0.0

@@ -147,23 +147,27 @@ class Features:
         self._heard = 0
         self._last[:] = 0
 
-    def frame(self, block: F32) -> F32:
+    def frame(self, block: F32, gain: float = 1.0) -> F32:
         """Features of the instant at which `block`, shape (2048,), ends; overwritten by the next call.
+
+        `gain` is that of a quiet programme (:class:`models.dsp.programme.Programme`).
 
         Returns
         -------
         ndarray of float32, shape (220,)
-            ``log10(1 + 1e5 * magnitude)`` of 72 bands, the same less the background, its rise over 20 ms, and
-            the strongest ripple in four ranges of pitch.
+            ``log10(1 + 1e5 * gain * magnitude)`` of 72 bands, the same less the background, its rise over 20
+            ms, and the strongest ripple in four ranges of pitch.
         """
         spectrum, magnitudes = self._spectrum, self._magnitudes
         last = self._last[self._heard % LAG]
         np.multiply(block[-SHORT:], self._windows[0], out=self._work[0])
         np.abs(rfft(self._work[0], self._bins[0])[: len(magnitudes)], out=magnitudes)
         np.dot(magnitudes, self._filters, out=spectrum)
+        if gain != 1.0:
+            spectrum *= gain
         _logarithm(spectrum)
         if self._heard % EVERY == 0:
-            self._look_closer(block)
+            self._look_closer(block, gain)
         if not self._heard:
             self._background[:] = spectrum
         _follow(self._background, spectrum, self._heard)
@@ -174,10 +178,10 @@ class Features:
         self._heard += 1
         return self._out
 
-    def _look_closer(self, block: F32) -> None:
+    def _look_closer(self, block: F32, gain: float) -> None:
         fine = self._fine
         np.multiply(block, self._windows[1], out=self._work[1])
         np.abs(rfft(self._work[1], self._bins[1])[FIRST:LAST], out=fine)
-        fine *= _GAMMA
+        fine *= _GAMMA * np.float32(gain)
         np.dot(_logarithm(fine), self._waves, out=self._trials.reshape(-1))
         np.maximum.reduce(self._trials, axis=1, out=self._ripple)

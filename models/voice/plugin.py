@@ -6,13 +6,15 @@ from pathlib import Path
 
 import numpy as np
 
+from models.dsp.programme import Programme
 from models.dsp.stepper import Stepper
-from models.voice.features import HOP, SAMPLE_RATE, SHORT, WINDOW, Features
+from models.voice.features import FPS, HOP, SAMPLE_RATE, SHORT, WINDOW, Features
 from realtime.hosting.plugin import Array, AudioInput, Context, Descriptor, Feature, Output, Parameter, Plugin
 
 WEIGHTS = Path(__file__).with_name("voice.onnx")
 _ODDS = 0.3  # on the network's answer: it was trained to hurry, its 0.77 is about the best place to switch
-_LEAST = 1e-8  # mean square of the window below which nothing speaks (-80 dBFS)
+_LEAST = 1e-9  # mean square of the window below which nothing speaks (-90 dBFS)
+_NOMINAL = 0.004  # of a quiet programme: -24 dBFS, for speech is seldom as loud as music
 
 
 class Voice(Plugin):
@@ -47,7 +49,7 @@ class Voice(Plugin):
     def prepare(self, context: Context) -> None:
         """Load the network; raises ``UserError`` if it is missing."""
         self._values = dict(context.parameters)
-        self._features = Features()
+        self._features, self._programme = Features(), Programme(FPS, _NOMINAL)
         self._network = Stepper(WEIGHTS, ("probability",))
         self.reset()
 
@@ -56,7 +58,8 @@ class Voice(Plugin):
 
     def process(self, block: Array, time: float) -> list[Feature]:
         """One hop of 10 ms."""
-        answer = float(self._network.step(self._features.frame(block))[0][0])
+        self._programme.hear(block[-HOP:])
+        answer = float(self._network.step(self._features.frame(block, self._programme.gain))[0][0])
         probability = answer * _ODDS / (1 - answer + answer * _ODDS)
         newest = block[-SHORT:]
         if float(np.dot(newest, newest)) < _LEAST * SHORT:
@@ -79,4 +82,5 @@ class Voice(Plugin):
     def reset(self) -> None:
         self._network.reset()
         self._features.reset()
+        self._programme.reset()
         self._active, self._below = False, 0
