@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from models.beat import beatwise
 from models.beat.barpointer import one_later, usual
+from models.beat.clicks import Clicks
 from models.beat.features import FPS, LONG, SIZE
 from models.dsp.stepper import Stepper
 
@@ -35,6 +36,8 @@ _JUMP = 0.004
 """Probability per beat that the count begins anew."""
 _LOST = 0.5
 """The same when the pulse has become another one."""
+_CLICKS = 0.02
+"""Likelihood of any other count than that of a click track's accent."""
 
 
 class BarCounter:
@@ -48,6 +51,7 @@ class BarCounter:
 
     def __init__(self, weights: Path = WEIGHTS) -> None:
         self._network = Stepper(weights, ("bar",))
+        self._clicks = Clicks()
         self._later = one_later(METRES)
         self._usual = usual(METRES)
         self._frames = np.zeros((2 * _KEPT, SIZE), np.float32)
@@ -56,6 +60,7 @@ class BarCounter:
     def reset(self) -> None:
         """Forget all sound."""
         self._network.reset()
+        self._clicks.reset()
         self.belief: F64 = self._usual.copy()
         self._filled = self._heard = 0
         self._ahead = 0.0
@@ -98,6 +103,8 @@ class BarCounter:
             self._chord = row[: LONG.bands].copy()
             (said,) = self._network.step(row)
             self.belief *= (said + _FLOOR) ** _TRUST
+            if counted := self._clicks.beat(frames, first, begin, end):
+                self.belief *= np.where(_same(*counted), 1.0, _CLICKS)
             self.belief /= self.belief.sum()
             jump = _LOST if lost else _JUMP
             self.belief = self.belief[self._later] * (1.0 - jump) + self._usual * jump
@@ -106,3 +113,8 @@ class BarCounter:
             self.belief /= self.belief.sum()
         self._last = time
         return self.belief
+
+
+def _same(number: int, beats: int) -> npt.NDArray[np.bool_]:
+    """Which of the beats of all bars is this one of a bar of so many."""
+    return np.concatenate([(m == beats) & (np.arange(m) == number - 1) for m in METRES])
