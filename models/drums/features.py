@@ -35,7 +35,7 @@ _RISE = 200
 _FRESH = HOP // _THIN
 BLOCK = SHORT.window + HOP // 2
 INPUT = AudioInput(RATE, 1, HOP, BLOCK, Beside(SHORT, (1, 0)))
-_BACK = np.array(1 / SHORT.gamma, np.float32)
+_BACK, _GAMMA, _ZERO = (np.array(v, np.float32) for v in (1 / SHORT.gamma, SHORT.gamma, 0.0))
 _AT_ONCE = 64
 
 
@@ -62,6 +62,11 @@ class Features:
         self._out = np.zeros(SIZE, np.float32)
         self._short = self._out[: 2 * BANDS].reshape(2, BANDS)
         self._low = self._out[2 * BANDS :]
+        # Logarithms of this frame's short spectra and of the last one's, with edges that are never the larger.
+        framed = np.full((4, BANDS + 2), -np.inf, np.float32)
+        self._loud = framed[:, 1:-1]
+        self._around = np.ndarray((3, 2, BANDS), np.float32, framed[2:], strides=(4, framed.strides[0], 4))
+        self._loud[:] = 0.0
 
     def frame(self, block: F32, levels: F32 | None = None, gain: float = 1.0) -> F32:
         """Magnitudes of the instant at which `block` ends; blocks come one after another.
@@ -95,9 +100,20 @@ class Features:
             self._out *= gain
         return self._out
 
+    def rises(self) -> tuple[float, float]:
+        """By how much each short spectrum of this frame rose over the loudest of the neighbourhood 10 ms before,
+        summed over bands (SuperFlux: S. Böck, G. Widmer, DAFx 2013)."""
+        before, now = self._loud[:2], self._loud[2:]
+        np.maximum.reduce(self._around, axis=0, out=before)
+        np.log1p(np.multiply(self._short, _GAMMA, now), now)
+        rise = np.subtract(now, before, before)
+        first, second = np.add.reduce(np.maximum(rise, _ZERO, out=rise), axis=1).tolist()
+        return first, second
+
     def reset(self) -> None:
         """Forget the past."""
         self._past[:] = 0.0
+        self._loud[:] = 0.0
 
     def clip(self, samples: F32) -> F32:
         """All frames of one or many recordings of a length, as the live plugin would see them.

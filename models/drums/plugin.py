@@ -9,6 +9,7 @@ from models.drums.features import CLASSES, FPS, HOP, INPUT, LABELS, Features
 from models.drums.picker import Picker
 from models.drums.targets import ANY_DELAY, CLASS_DELAY
 from models.dsp.programme import Programme
+from models.dsp.steady import Steady
 from models.dsp.stepper import Stepper
 from realtime.hosting.plugin import Array, Context, Descriptor, Feature, Output, Parameter, Plugin
 
@@ -18,6 +19,8 @@ ALONE, BAND = (0.7, 0.65, 0.45, 0.5), (0.28, 0.35, 0.35, 0.45)
 (``python -m models.drums.tune``)."""
 _SETTLES = 0.02
 """Share of a frame in the belief that a band plays: half a second."""
+_ATTACK = 2.8
+"""Times the mean rise of the spectrum, below which noise has its peaks, too."""
 _CURVES = 1 + len(CLASSES)
 _STRENGTH = 1 + len(LABELS)
 
@@ -50,7 +53,7 @@ class Drums(Plugin):
 
     def prepare(self, context: Context) -> None:
         """Load the network; raises ``UserError`` if it is missing."""
-        self._features, self._programme = Features(), Programme(FPS)
+        self._features, self._programme, self._steady = Features(), Programme(FPS), Steady(2 * FPS, _ATTACK)
         self._network = Stepper(self.weights, ("probability",))
         self._picker = Picker(ALONE, BAND, 4)
         for identifier, value in context.parameters.items():
@@ -81,7 +84,11 @@ class Drums(Plugin):
         answer, band = self.hear(block)
         curves = answer[:_CURVES]
         found = [Feature("activation", time - CLASS_DELAY, tuple(curves.tolist()))]
+        first, second = self._features.rises()
+        steady = self._steady.hear(first) & self._steady.hear(second)
         for curve, value in self._picker.step(curves, band):
+            if steady:
+                continue
             if curve:
                 strength = float(answer[_STRENGTH + curve - 1])
                 found.append(Feature("hit", time - CLASS_DELAY, strength, CLASSES[curve - 1]))
@@ -92,6 +99,7 @@ class Drums(Plugin):
     def reset(self) -> None:
         self._features.reset()
         self._programme.reset()
+        self._steady.reset()
         self._network.reset()
         self._picker.reset()
         self._band = 0.5

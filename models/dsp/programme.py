@@ -73,6 +73,6 @@ class Programme:
         begins = was >= self._least
         if begins:
             loudest = self._loudest = power
-        raised = _HISS < loudest < self._nominal
-        self.gain = min(math.sqrt(self._nominal / loudest), MOST, self.gain * self._rise) if raised else 1.0
+        wanted = math.sqrt(self._nominal / loudest) if _HISS < loudest < self._nominal else 1.0
+        self.gain = min(wanted, MOST, self.gain * self._rise)
         return begins

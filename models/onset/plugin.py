@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from models.dsp.flux import FLUX, FLUX_DELAY
+from models.dsp.steady import Steady
 from realtime.hosting.plugin import Array, Context, Descriptor, Feature, Output, Parameter, Plugin
 
 _HOP = FLUX.hop / FLUX.sample_rate
@@ -15,6 +16,9 @@ _FLOOR = 0.025
 _OVER = 1.5
 _REARM = 0.4
 _LOUD = 0.08
+_PULSE = 1.2  # times the rise within the last 40 ms, which is an onset of its own or a period of a low note
+_PERIODS = range(3, 9)
+_ATTACK = 3.1  # times the mean rise, below which noise has its peaks, too
 _KEEP = math.exp(-_HOP / 5.0)
 _ONES = np.ones(FLUX.size, np.float32)
 _MEAN_RISE = 1 / (FLUX.size * math.log(10.0))  # per band, in powers of ten
@@ -54,6 +58,7 @@ class Onset(Plugin):
     _total: float
 
     def prepare(self, context: Context) -> None:
+        self._steady = Steady(1 / _HOP, _ATTACK)
         self._threshold = context.parameters["threshold"]
         self.parameter("refractory_ms", context.parameters["refractory_ms"])
         self.reset()
@@ -75,15 +80,21 @@ class Onset(Plugin):
             self._total = sum(self._recent)  # rounding must not add up over hours
         self._strongest = max(rise, self._strongest * _KEEP, _LOUD)
         strength = rise / self._strongest
+        steady = self._steady.hear(rise)
         found = [Feature("strength", time - FLUX_DELAY, strength)]
         if self._armed:
-            if rise > limit and self._frames - self._last >= self._refractory:
+            late = self._frames - self._last >= self._refractory
+            if rise > limit and not steady and late and rise > _PULSE * self._pulse(slot):
                 self._last, self._armed, self._peak = self._frames, False, rise
                 found.append(Feature("onset", time - FLUX_DELAY, strength))
         else:
             self._armed = rise < _REARM * self._peak
             self._peak = max(self._peak, rise)
         return found
+
+    def _pulse(self, slot: int) -> float:
+        """Largest rise of 15 to 40 ms before: the last period of a low note, which rises anew with each."""
+        return max(self._recent[slot - k] for k in _PERIODS)
 
     def reset(self) -> None:
         self._recent = [0.0] * _MEAN
@@ -93,3 +104,4 @@ class Onset(Plugin):
         self._armed = True
         self._peak = 0.0
         self._strongest = _LOUD
+        self._steady.reset()

@@ -289,8 +289,12 @@ class Rises:
     def take(self, levels: F32) -> F32:
         """Rises per band in natural logarithms, zero or more, of the next frame of :class:`Mel`."""
         now = self._now
-        self._peak = max(self._peak * self._fall, float(levels[levels.argmax()]), _QUIETEST)
+        before = self._peak
+        self._peak = max(before * self._fall, float(levels[levels.argmax()]), _QUIETEST)
         self._gain[()] = _PEAK / self._peak
+        if self._peak > before:  # what was heard at another gain would hide how far the sound has risen
+            for loudest in self._loudest:
+                loudest[:] = np.log1p(np.expm1(loudest) * np.float32(before / self._peak))
         np.multiply(levels, self._gain, now)
         np.log1p(now, now)
         loudest = self._loudest[self._frames % len(self._loudest)]
