@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from models.scoring.recordings import add_gain, amplitude
 from models.scoring.roc import auc
 from models.structure.labels import EVENTS, STATES
 from models.structure.tracker import RATE, StructureTracker
@@ -127,7 +128,7 @@ class Listener:
         }
 
 
-def run(folder: Path, sensitivity: float) -> dict[str, object]:
+def run(folder: Path, sensitivity: float, gain_db: float = 0.0) -> dict[str, object]:
     """Score; raises ``UserError`` if there are no held-out pieces."""
     paths = [p for p in pieces(folder) if is_validation(p.stem)]
     if not paths:
@@ -138,7 +139,7 @@ def run(folder: Path, sensitivity: float) -> dict[str, object]:
         piece = load_piece(path)
         if piece.truth["source"] == "composer":
             bars = piece.beats[piece.beats[:, 1] == 1, 0]
-            listener.hear(read_audio(piece.audio), piece.truth, bars)
+            listener.hear(read_audio(piece.audio) * amplitude(gain_db), piece.truth, bars)
     return {
         "pieces": len(listener.truth),
         "hours": listener.hours,
@@ -153,8 +154,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = parser("structure", __doc__)
     arguments.add_argument("folder", type=Path)
     arguments.add_argument("--sensitivity", type=float, default=1.0)
+    add_gain(arguments)
     args = arguments.parse_args(argv)
-    publish("structure", args, run(args.folder, args.sensitivity))
+    publish("structure", args, run(args.folder, args.sensitivity, args.gain))
     return 0
 
 
