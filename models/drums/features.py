@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
+from models.dsp.flux import FLUX
 from models.dsp.flux import FLUX_SPEC as SHORT
 from realtime.hosting.fourier import rfft
 from realtime.hosting.plugin import AudioInput, Beside
-from realtime.hosting.spectral import mel_filterbank
+from realtime.hosting.spectral import Rises, mel_filterbank
 
 F32 = npt.NDArray[np.float32]
 __all__ = ["BANDS", "BLOCK", "CLASSES", "FPS", "HOP", "INPUT", "LABELS", "LOW", "RATE", "SIZE", "Features"]
@@ -35,12 +36,18 @@ _RISE = 200
 _FRESH = HOP // _THIN
 BLOCK = SHORT.window + HOP // 2
 INPUT = AudioInput(RATE, 1, HOP, BLOCK, Beside(SHORT, (1, 0)))
-_BACK, _GAMMA, _ZERO = (np.array(v, np.float32) for v in (1 / SHORT.gamma, SHORT.gamma, 0.0))
+_BACK, _GAMMA = (np.array(v, np.float32) for v in (1 / SHORT.gamma, SHORT.gamma))
 _AT_ONCE = 64
 
 
 class Features:
-    """One hop of sound in, one frame out. Not shared between threads (it owns its work arrays)."""
+    """One hop of sound in, one frame out. Not shared between threads (it owns its work arrays).
+
+    Attributes
+    ----------
+    rises : list of float
+        By how much each short spectrum of the newest frame rose, summed over bands, as `onset` hears it.
+    """
 
     def __init__(self) -> None:
         hann = np.hanning(SHORT.window + 1)[:-1]
@@ -62,11 +69,8 @@ class Features:
         self._out = np.zeros(SIZE, np.float32)
         self._short = self._out[: 2 * BANDS].reshape(2, BANDS)
         self._low = self._out[2 * BANDS :]
-        # Logarithms of this frame's short spectra and of the last one's, with edges that are never the larger.
-        framed = np.full((4, BANDS + 2), -np.inf, np.float32)
-        self._loud = framed[:, 1:-1]
-        self._around = np.ndarray((3, 2, BANDS), np.float32, framed[2:], strides=(4, framed.strides[0], 4))
-        self._loud[:] = 0.0
+        self._flux = Rises(FLUX)
+        self.rises: list[float] = []
 
     def frame(self, block: F32, levels: F32 | None = None, gain: float = 1.0) -> F32:
         """Magnitudes of the instant at which `block` ends; blocks come one after another.
@@ -96,24 +100,15 @@ class Features:
         np.dot(block[-self._heard :], self._thinning, out=self._fresh)
         np.dot(self._past, self._waves, out=self._parts)
         np.hypot(self._cosine, self._sine, out=self._low)
+        self.rises = [float(np.add.reduce(self._flux.take(row))) for row in self._short * _GAMMA]
         if gain != 1.0:
             self._out *= gain
         return self._out
 
-    def rises(self) -> tuple[float, float]:
-        """By how much each short spectrum of this frame rose over the loudest of the neighbourhood 10 ms before,
-        summed over bands (SuperFlux: S. Böck, G. Widmer, DAFx 2013)."""
-        before, now = self._loud[:2], self._loud[2:]
-        np.maximum.reduce(self._around, axis=0, out=before)
-        np.log1p(np.multiply(self._short, _GAMMA, now), now)
-        rise = np.subtract(now, before, before)
-        first, second = np.add.reduce(np.maximum(rise, _ZERO, out=rise), axis=1).tolist()
-        return first, second
-
     def reset(self) -> None:
         """Forget the past."""
         self._past[:] = 0.0
-        self._loud[:] = 0.0
+        self._flux.reset()
 
     def clip(self, samples: F32) -> F32:
         """All frames of one or many recordings of a length, as the live plugin would see them.

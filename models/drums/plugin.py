@@ -84,8 +84,8 @@ class Drums(Plugin):
         answer, band = self.hear(block)
         curves = answer[:_CURVES]
         found = [Feature("activation", time - CLASS_DELAY, tuple(curves.tolist()))]
-        first, second = self._features.rises()
-        steady = self._steady.hear(first) & self._steady.hear(second)
+        older, newer = map(self._steady.hear, self._features.rises)
+        steady = older and newer
         for curve, value in self._picker.step(curves, band):
             if steady:
                 continue
