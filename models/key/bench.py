@@ -96,14 +96,21 @@ class Score:
         return {"method": name, **{k: float(np.mean(self.sums.get(k, [float("nan")]))) for k in order}}
 
 
+def _preceding(other: npt.NDArray[np.float32], silence: float) -> npt.NDArray[np.float32]:
+    """40 s of another piece and so many seconds of silence, in whole hops."""
+    heard = other[: min(40 * RATE, len(other) // HOP * HOP)]
+    return np.concatenate([heard, np.zeros(round(silence * FPS) * HOP, np.float32)])
+
+
 def run(folder: Path, most: int, silence: float | None = None, gain_db: float = 0.0) -> dict[str, object]:
     """Score, each piece alone or after 40 s of another and so much silence; raises ``UserError`` if there are no
     held-out pieces."""
     paths = [p for p in pieces(folder) if is_validation(p.stem)][:most]
     tracker, scores, spent, length, count = KeyTracker(), dict[str, Score](), 0.0, 0.0, 0
+    factor = amplitude(gain_db)
     for n, path in enumerate(paths):
         piece = load_piece(path)
-        sound = read_audio(piece.audio) * amplitude(gain_db)
+        sound = read_audio(piece.audio) * factor
         times = (1 + np.arange(len(sound) // HOP)) / FPS
         now, keys = labels(piece.truth, times)
         heard, _ = labels(piece.truth, times - DELAY)
@@ -112,13 +119,8 @@ def run(folder: Path, most: int, silence: float | None = None, gain_db: float = 
         count += 1
         before = np.zeros(0, np.float32)
         if silence is not None:
-            other = read_audio(load_piece(paths[(n + len(paths) // 2) % len(paths)]).audio) * amplitude(gain_db)
-            before = np.concatenate(
-                [
-                    other[: min(40 * RATE, len(other) // HOP * HOP)],
-                    np.zeros(round(silence * FPS) * HOP, np.float32),
-                ]
-            )
+            other = read_audio(load_piece(paths[(n + len(paths) // 2) % len(paths)]).audio) * factor
+            before = _preceding(other, silence)
         chord, key, seconds = follow(np.concatenate([before, sound]), tracker)
         spent, length = spent + seconds, length + (len(before) + len(sound)) / RATE
         true = now, heard, keys

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from realtime.audio.channels import ChannelMap
 from realtime.audio.clock import StreamClock
+from realtime.audio.repair import repair
 from realtime.audio.resample import StreamResampler
 from realtime.audio.source import Block, Source
 from realtime.audio.tape import Tape
@@ -41,15 +42,6 @@ F32 = npt.NDArray[np.float32]
 TICK_SECONDS = TICK / ENGINE_RATE
 SHORT_GAP = 0.5
 """Gaps up to so many seconds are filled with silence; longer ones are jumped and the plugins told."""
-
-LOUDEST = 16.0
-"""Samples beyond this magnitude (+24 dBFS) are clipped: they are a fault of the sender."""
-
-SILENCE = 1e-20
-"""A tick with no sample above this is taken as exact silence, which keeps denormals out of every filter."""
-
-_AUDIBLE = 1e-12
-"""Sum of squares of a tick that is surely not silent."""
 
 _MOST_COMMANDS = 256
 _VALUES_EVERY = 4
@@ -247,7 +239,7 @@ class FastLane:
             full = self._filled // TICK
             if full:
                 heard = pending[: full * TICK]
-                self._repair(heard)
+                self.repaired += repair(heard, TICK)
                 self._frontend.append(heard)
                 if self.side is not None:
                     self.side.write(heard)
@@ -258,22 +250,6 @@ class FastLane:
                 for _ in range(full):
                     self._tick()
                 self._made.clear()
-
-    def _repair(self, heard: F32) -> None:
-        """Make whole ticks of sound harmless, each by itself."""
-        size = TICK * self._map.channels
-        flat = heard.reshape(-1)
-        for at in range(0, len(flat), size):
-            tick = flat[at : at + size]
-            if _AUDIBLE < np.vdot(tick, tick) <= LOUDEST**2:  # so is every single sample
-                continue
-            peak = float(np.abs(tick).max())
-            if peak < SILENCE:
-                tick[:] = 0.0
-            elif not peak <= LOUDEST:
-                self.repaired += 1
-                np.nan_to_num(tick, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
-                np.clip(tick, -LOUDEST, LOUDEST, out=tick)
 
     def _tick(self) -> None:
         self._frontend.step()

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pytest
+import soundfile
 import torch
 
 from models.dsp.offline import drive, prepared
-from models.key.bench import mirex
+from models.key.bench import mirex, run
 from models.key.export import export
 from models.key.features import LOWEST, Salience
 from models.key.names import camelot, chord_name, key_name
 from models.key.network import KeyNet
 from models.key.plugin import Key
-from models.key.truth import IGNORE, chord_index, labels
+from models.key.truth import IGNORE, chord_index, labels, shift
 
 RATE = 24_000
 
@@ -157,3 +160,28 @@ def test_truth_is_transposed_with_the_sound_and_silent_where_unsure():
 
 def test_points_of_near_misses():
     assert [mirex(k, 0) for k in (0, 7, 21, 12, 1, -1)] == [1.0, 0.5, 0.3, 0.2, 0.0, 0.0]
+
+
+@pytest.fixture
+def held_out(tmp_path):
+    """Two held-out pieces as the renderer writes them, half a minute each: in C, and in F sharp."""
+    plain = [s for s in range(7, 1000, 50) if shift({"source": "composer", "seed": s}) == 0]
+    for seed, up, name in ((plain[0], 0, "C:maj"), (plain[1], 6, "F#:maj")):
+        cadence = [tuple(p + up for p in chord) for chord in (C, F, G, C)] * 5
+        sound = played(cadence, seed=seed)
+        seconds = len(sound) / RATE
+        soundfile.write(tmp_path / f"{seed:08d}.flac", 0.3 * sound / np.abs(sound).max(), RATE)
+        truth = {"source": "composer", "seed": seed, "instruments": ["chords"], "beats": [], "valid": []}
+        truth |= {"key": [[0, seconds, name]], "chords": [[0, seconds, "N"]]}
+        (tmp_path / f"{seed:08d}.json").write_text(json.dumps(truth))
+    return tmp_path
+
+
+@pytest.mark.parametrize("how", [{}, {"silence": 4.0}, {"gain_db": -40.0}])
+def test_the_bench_hears_each_piece_alone_after_another_or_from_afar(held_out, how):
+    found = run(held_out, 2, **how)
+    assert found["pieces"] == 2
+    assert found["minutes"] == pytest.approx(1.0 + (2 * 34 / 60 if "silence" in how else 0.0), abs=0.02)
+    ours = next(s for s in found["scores"] if s["method"] == "sidechain")
+    assert ours["key end"] == 1.0
+    assert ours["first s"] < 15.0
