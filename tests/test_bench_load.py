@@ -16,10 +16,13 @@ def test_shares_add_up_and_go_to_a_file(tmp_path: Path, capsys: pytest.CaptureFi
     assert main(["bench", "load", *asked]) == 0
     figures = json.loads(out.read_text("utf-8"))["figures"]
     rows = {row["plugin"]: row for row in figures["plugins"]}
+    whole = rows.pop("(all of a block)")
     assert set(rows) == {"level", "onset", "(host)"}
     assert all(row["rtf"] > 0 for row in rows.values())
     assert sum(row["rtf"] for row in rows.values()) == pytest.approx(figures["rtf"])
     assert 0 < rows["level"]["p50_us"] <= rows["level"]["p99_us"]
+    assert rows["level"]["p50_us"] < whole["p99_us"]
+    assert whole["p50_us"] <= whole["p99_us"]
     assert figures["file"]["times_real_time"] > 1
     assert "times_real_time" in capsys.readouterr().out
 

@@ -2,9 +2,10 @@
 
 Sound comes in blocks as from a sound card, as fast as it goes, on one thread. All figures are processor time of
 that thread, so that other programs on the machine count little. "rtf" is the share of one core taken in real
-time; under 'file' the same sound in long blocks, as for analyze. What asking for these times takes is taken off:
-the clock of a host that runs costs next to nothing. With --hours, the stream goes on that long, and cost and
-memory of its last minute are held against those of minute 5.
+time; under 'file' the same sound in long blocks, as for analyze. "(all of a block)" is what everything that falls
+due in one block takes together. What asking for these times takes is taken off: the clock of a host that runs
+costs next to nothing. With --hours, the stream goes on that long, and cost and memory of its last minute are held
+against those of minute 5.
 """
 
 from __future__ import annotations
@@ -14,8 +15,11 @@ import itertools
 import os
 import statistics
 import time
+from collections import deque
 from collections.abc import Sequence
 from typing import Any
+
+import numpy as np
 
 from realtime import preset as presets
 from realtime.audio.source import Block
@@ -32,29 +36,40 @@ SETTLED = 300.0
 BLOCK = 256
 """Frames at once, as many sound cards give them."""
 
+_BLOCKS = 20_000
+"""The last ones, whose times are kept: 107 s of them."""
+
 FILE_SECONDS = 60.0
 
 
 class MeteredSource(LoopSource):
-    """Gives at most `block` frames at once; notes thread time and memory at each minute of stream."""
+    """Gives at most `block` frames at once; notes what the last blocks took of the thread, and thread time and
+    memory at each minute of stream."""
 
     minutes: list[tuple[float, float, float]]
+    taken: deque[float]
     block = BLOCK
 
     def open(self) -> None:
         """Begin."""
         super().open()
         self.minutes = []
-        self._next = 0.0
+        self.taken = deque(maxlen=_BLOCKS)
+        self._next = self._given = 0.0
 
     def read(self, most: int) -> Block | None:
         """The next frames."""
+        now = time.thread_time()
+        if self._at:
+            self.taken.append(now - self._given)
         seconds = self._at / self.sample_rate
         if seconds >= self._next:
             self._next += 60.0
-            self.minutes.append((seconds, time.thread_time(), resident_mb()))
+            self.minutes.append((seconds, now, resident_mb()))
             progress(f"{seconds / 60:.0f} min")
-        return super().read(min(most, self.block))
+        block = super().read(min(most, self.block))
+        self._given = time.thread_time()
+        return block
 
 
 def resident_mb() -> float:
@@ -92,6 +107,9 @@ def measure(preset: Preset, sound: str, seconds: float, block: int = BLOCK) -> d
             }
         )
     plugins.append({"plugin": "(host)", "rtf": spent / seconds - sum(p["rtf"] for p in plugins)})
+    p50, p99 = np.percentile(source.taken, (50, 99))
+    whole = {"plugin": "(all of a block)", "hop_ms": 1e3 * block / rate, "p50_us": 1e6 * p50, "p99_us": 1e6 * p99}
+    plugins.append(whole)
     figures: dict[str, Any] = {
         "stream_seconds": seconds,
         "preset": preset.name,
