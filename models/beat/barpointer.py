@@ -10,92 +10,35 @@ with probability ``exp(-lambda |ratio - 1|)``. Three things make it cheap enough
 * Which beat of the bar it is shows only near beats. In between the shares of the beats of the bar within a state
   stay as they are, and everything else (accents, tempo, the reading of the phase) works on the states' weights.
 
-The 50 778 states (7 254 places, 7 beats of two metres) cost about 0.05 ms per 20 ms frame.
+How far each source of evidence is to be trusted differs from music to music, and is not known beforehand. So
+several beliefs go side by side, each with a trust of its own, and what is read is their mean (M. Stone, "The
+opinion pool", 1961; J. Hoeting et al., "Bayesian model averaging: a tutorial", 1999): a pulse on which most of
+them agree wins, as in a committee of trackers (J. Zapata, M. Davies, E. Gómez, "Multi-feature beat tracking",
+2014). Beliefs that hear beats alike share what they think of the beat of the bar.
+
+The 50 778 states (7 254 places, 7 beats of two metres) of three beliefs cost about 0.06 ms per 20 ms frame.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+
+from models.beat.statespace import STEP, FilterConfig, intervals, one_later, usual
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 
-STEP = 0.010
-"""Seconds per position."""
 STEPS = 2
 """Positions per frame."""
 CENTRE = 1
 """Steps before a state passes on at which its beat lies: one before and one after are near it, too."""
 NEAR = 5
 """Rows in which something is observed during a frame, from the second on."""
-_FOUR = 9.0
-"""How many times as common bars of four beats are as those of each other metre."""
 _LEAST = np.array(1e-30, np.float32)
-
-
-@dataclass(frozen=True)
-class FilterConfig:
-    """Constants of the filter.
-
-    Attributes
-    ----------
-    metres : tuple of int
-        Beats per bar that are considered.
-    low, high : float
-        Tempo range, BPM.
-    spread : float
-        Lambda: how unlikely a change of tempo is.
-    restart : float
-        Probability per step that the music is cut and everything starts anew.
-    metre_change : float
-        Probability per bar of another metre.
-    evidence : tuple of float
-        Exponents of the likelihood ratio at the positions before, at and after the beat.
-    beat_prior, downbeat_prior : float
-        Class priors that the network's probabilities are divided by.
-    octave_centre, octave_width : float
-        Log-normal prior of tempo at (re)start: BPM, octaves.
-    """
-
-    metres: tuple[int, ...] = (3, 4)
-    low: float = 40.0
-    high: float = 280.0
-    spread: float = 100.0
-    restart: float = 1e-5
-    metre_change: float = 1e-3
-    evidence: tuple[float, float, float] = (0.25, 0.5, 0.25)
-    beat_prior: float = 0.10
-    downbeat_prior: float = 0.27
-    floor: float = 0.02
-    octave_centre: float = 120.0
-    octave_width: float = 1.0
-
-
-def intervals(low: float, high: float, ratio: float = 0.012) -> I64:
-    """Beat periods in positions: all whole ones, thinned where they lie closer than `ratio`."""
-    out = [round(60 / high / STEP)]
-    while True:
-        following = max(out[-1] + 1, int(np.ceil(out[-1] * (1 + ratio))))
-        if following > round(60 / low / STEP):
-            return np.array(out, np.int64)
-        out.append(following)
-
-
-def one_later(metres: tuple[int, ...]) -> I64:
-    """``bar[one_later(metres)]`` is `bar`, one value a beat of every metre, as seen one beat later."""
-    ends = np.cumsum(metres)
-    return np.concatenate([np.roll(np.arange(e - m, e), 1) for e, m in zip(ends, metres)])
-
-
-def usual(metres: tuple[int, ...]) -> F64:
-    """Probability of each beat of every metre when nothing is known; shape ``(sum(metres),)``."""
-    weights = [_FOUR if m == 4 else 1.0 for m in metres]
-    return np.concatenate([np.full(m, w / (m * sum(weights))) for m, w in zip(metres, weights)])
 
 
 class BarPointer:
@@ -105,10 +48,11 @@ class BarPointer:
     ----------
     periods : ndarray of int, shape (tempi,)
         Beat period of each chain in positions.
-    weight : ndarray of float32, shape (rows, tempi)
+    weight : ndarray of float32, shape (rows, beliefs, tempi)
         Of every state, all beats of the bar together; row ``(head + n) % rows`` passes on after `n` more steps.
-    share : ndarray of float32, shape (rows, beats, tempi)
-        Within each state, of the beat that it is coming to; each sums to 1.
+    share : ndarray of float32, shape (rows, kinds, beats, tempi)
+        Within each state, of the beat that it is coming to; each sums to 1. Beliefs that hear beats alike are of
+        one kind, and share this.
     head : int
         Row that passes on next.
     phase : ndarray of float32, shape (rows, tempi)
@@ -124,6 +68,18 @@ class BarPointer:
         self.size = len(self.periods)
         self.ring = int(self.periods[-1])
         self.beats = sum(c.metres)
+        self.beliefs = len(c.beliefs)
+        # kinds that go by accents first, and one belief of each kind before all others: both are slices then
+        kinds = sorted(dict.fromkeys(b.hears for b in c.beliefs), key=lambda kind: not kind[1])
+        hear = [b.hears for b in c.beliefs]
+        first = [hear.index(kind) for kind in kinds]
+        beliefs = [c.beliefs[k] for k in (*first, *(k for k in range(self.beliefs) if k not in first))]
+        self.kinds = len(kinds)
+        self._struck = slice(sum(accents for _, accents in kinds))
+        self._leaders = slice(self.kinds)
+        self._kind = np.array([kinds.index(b.hears) for b in beliefs])
+        self._by_accents = np.flatnonzero([b.accents for b in beliefs])
+        self._by_tempo = np.array([b.tempo for b in beliefs])[:, None]
         self.rows = [slice(sum(c.metres[:k]), sum(c.metres[: k + 1])) for k in range(len(c.metres))]
         ratio = self.periods[None, :] / self.periods[:, None]
         self._free = np.exp(-c.spread * np.abs(ratio - 1.0))
@@ -135,18 +91,21 @@ class BarPointer:
         self.phase = ((self.periods + CENTRE - left) / self.periods % 1.0).astype(np.float32)
         self._inside = left < self.periods
         before, at, after = c.evidence
-        # what the two steps of a frame say about each row
-        self._exponents = np.array([[after, 0.0], [at, after], [before, at], [0.0, before], [0.0, 0.0]])
+        # what the two steps of a frame say about each row, to each kind
+        told = np.array([[after, 0.0], [at, after], [before, at], [0.0, before], [0.0, 0.0]])
+        self._exponents = np.concatenate([[t * evidence for evidence, _ in kinds] for t in told])
         self._all = np.ones(self.ring, np.float32)
-        lands = (left + self.periods) % self.ring
-        self._landing = lands * self.size + np.arange(self.size)
-        beat = np.arange(self.beats)[None, :, None]
-        self._shares = (lands[:, None, :] * self.beats + beat) * self.size + np.arange(self.size)
+        chain = np.arange(self.size)
+        lands = ((left + self.periods) % self.ring)[:, None, :]
+        self._landing = (lands * self.beliefs + np.arange(self.beliefs)[:, None]) * self.size + chain
+        by_kind = (lands * self.kinds + np.arange(self.kinds)[:, None])[:, :, None, :]
+        self._shares = (by_kind * self.beats + np.arange(self.beats)[:, None]) * self.size + chain
         self._ahead = np.arange(2 * self.ring) % self.ring
-        self._joint, self._passed, self._new = np.zeros((3, STEPS, self.beats, self.size), np.float32)
+        shape = (3, STEPS, self.kinds, self.beats, self.size)
+        self._joint, self._passed, self._new = np.zeros(shape, np.float32)
         self._passed_rows, self._new_rows = (a.reshape(-1, self.size) for a in (self._passed, self._new))
-        self._factor = np.zeros((), np.float32)
-        self._restart = np.zeros((self.beats, self.size), np.float32)
+        self._mass = np.zeros((STEPS, self.beliefs, self.size), np.float32)
+        self._mix = np.zeros(self.beliefs, np.float32)
         # What is told about the rows: the logarithms of "another beat", of "first" against it, and of the bar.
         self._basis = np.stack([np.ones(self.beats), self.first, np.zeros(self.beats)])
         self.window(c.low, c.high)
@@ -180,57 +139,67 @@ class BarPointer:
         change[:, inside] += 1e-12
         self._change = (change / change.sum(1, keepdims=True)).astype(np.float32)
         # a cut lets everything start anew; whatever passes on makes room for that
-        self._anew = np.float32(c.restart) * self._metre[:, None] * self._prior
+        self._anew = np.float32(c.restart) * self._prior
 
     def reset(self) -> None:
         """Know nothing."""
         self.head = 0
-        self.weight = (self._inside * (self._prior / self.periods)).astype(np.float32)
-        self.share = np.tile(self._metre[:, None], (self.ring, 1, self.size))
-        self.total = 1.0
+        self.weight = np.repeat(self._fresh()[:, None, :], self.beliefs, 1)
+        self.share = np.tile(self._metre[:, None], (self.ring, self.kinds, 1, self.size))
+        self.total = np.ones(self.beliefs, np.float32)
+        self._mix[:] = 1.0 / self.beliefs
         self._odd = np.zeros(self.size)
         self._frozen = 0.0
 
+    def _fresh(self) -> F32:
+        """Weights of somebody who has heard nothing, ``(rows, tempi)``, from row 0 on."""
+        fresh: F32 = (self._inside * (self._prior / self.periods)).astype(np.float32)
+        return fresh
+
     def doubt(self, share: float) -> None:
-        """Give `share`, 0–1, of the belief to that of somebody who has heard nothing."""
+        """Give `share`, 0–1, of every belief to that of somebody who has heard nothing."""
         if self._frozen:
             self._settle()
-        fresh = np.roll(self._inside * (self._prior / self.periods), self.head, 0).astype(np.float32)
-        fresh *= share / fresh.sum()
-        self.weight *= (1.0 - share) / self.weight.sum()
+        fresh = np.roll(self._fresh(), self.head, 0)[:, None, :]
+        fresh = fresh * (share / fresh.sum())
+        self.weight *= (1.0 - share) / self.weight.sum((0, 2), keepdims=True)
         self.weight += fresh
-        fresh /= self.weight + _LEAST
-        self.share *= 1.0 - fresh[:, None, :]
-        self.share += self._metre[:, None] * fresh[:, None, :]
-        self.total = 1.0
+        fresh = (fresh / (self.weight[:, self._leaders] + _LEAST))[:, :, None, :]
+        self.share *= 1.0 - fresh
+        self.share += self._metre[:, None] * fresh
+        self.total[:] = 1.0
 
     def begin(self, factor: float) -> None:
         """Make a downbeat about now `factor` times as likely as it was: music is starting."""
         likely = 1 + (factor - 1) * np.array([1.0, 1.0, 0.6])[:, None] * self.first
-        self._multiply(self.head, likely.astype(np.float32))
+        self._multiply(self.head, likely.astype(np.float32)[:, None, :])
 
-    def advance(self, ratios: F32 | None = None) -> None:
+    def advance(self, ratios: F32 | None = None, struck: F32 | None = None) -> None:
         """Move on by a frame (two positions).
 
         Parameters
         ----------
-        ratios : ndarray of float32, shape (NEAR, beats), optional
-            Likelihood of each beat of the bar against "no beat", taken in on the way: from :meth:`evidence`,
-            perhaps times something else.
+        ratios : ndarray of float32, shape (NEAR, kinds, beats), optional
+            Likelihood of each beat of the bar against "no beat", taken in on the way: from :meth:`evidence`.
+        struck : ndarray of float32, shape (NEAR, beats), optional
+            The same from the accents, for those beliefs that go by them; with `ratios` only, which it changes.
         """
         if self._frozen:
             self._settle()
         if ratios is not None:
+            if struck is not None:
+                ratios[:, self._struck] *= struck[:, None, :]
             self._multiply((self.head + 1) % self.ring, ratios)
         passing = self._rows(self.head, STEPS)
-        np.multiply(self.share[passing], self.weight[passing][:, None, :], out=self._joint)
+        weight, mass, new = self.weight[passing], self._mass, self._new
+        np.multiply(self.share[passing], weight[:, self._leaders, None], out=self._joint)
         np.matmul(self._succession, self._joint, out=self._passed)
         self._passed_rows.dot(self._change, self._new_rows)
-        new = self._new
-        self._factor[()] = self.total
-        new += np.multiply(self._anew, self._factor, out=self._restart)
-        mass = np.add.reduce(new, axis=1)
-        new /= (mass + _LEAST)[:, None, :]
+        weight.reshape(-1, self.size).dot(self._change, mass.reshape(-1, self.size))
+        restart = self._anew * self.total[:, None]
+        mass += restart
+        new += restart[self._leaders, None] * self._metre[:, None]
+        new /= mass[:, self._leaders, None] + _LEAST
         self.weight[passing] = 0.0
         self.weight.put(self._landing[passing], mass)
         self.share.put(self._shares[passing], new)
@@ -242,27 +211,32 @@ class BarPointer:
         return slice(first, end) if end <= self.ring else self._ahead[first:end]
 
     def _multiply(self, first: int, ratios: F32) -> None:
-        """Take in likelihoods ``(rows, beats)`` of the rows from `first` on."""
+        """Take in likelihoods ``(rows, kinds or 1, beats)`` of the rows from `first` on."""
         rows = self._rows(first, len(ratios))
         share = self.share[rows]
-        share *= ratios[:, :, None]
-        mass = np.add.reduce(share, axis=1)
-        self.weight[rows] *= mass
-        share /= (mass + _LEAST)[:, None, :]
+        share *= ratios[..., None]
+        mass = np.add.reduce(share, axis=2)
+        self.weight[rows] *= mass.take(self._kind, axis=1)
+        share /= (mass + _LEAST)[:, :, None]
         if not isinstance(rows, slice):
             self.share[rows] = share
 
+    def places(self, left: I64, chain: I64) -> I64:
+        """Where :meth:`accent` finds states with so many steps left, shape ``(beliefs that go by accents, n)``."""
+        row = left * self.beliefs + self._by_accents[:, None]
+        return row * self.size + chain
+
     def accent(self, places: I64, likely: F32) -> None:
-        """Multiply the weights of single states.
+        """Multiply the weights of single states, of those beliefs that go by accents.
 
         Parameters
         ----------
         places : ndarray of int
-            ``steps left * tempi + tempo`` of each; no two the same.
-        likely : ndarray of float32
+            From :meth:`places`; no two the same.
+        likely : ndarray of float32, shape (n,)
         """
         flat = self.weight.reshape(-1)
-        places = places + self.head * self.size
+        places = places + self.head * self.beliefs * self.size
         flat.put(places, flat.take(places, mode="wrap") * likely, mode="wrap")
 
     def coast(self, tempo: float, seconds: float) -> None:
@@ -278,12 +252,14 @@ class BarPointer:
         passed = came // self.periods
         source = np.where(self._inside, came % self.periods + self.head, 0) % self.ring
         chain = np.arange(self.size)
-        weight, share = self.weight[source, chain], self.share.transpose(0, 2, 1)[source, chain]
+        weight = self.weight.transpose(0, 2, 1)[source, chain]
+        share = self.share.transpose(0, 3, 1, 2)[source, chain]
         weight[~self._inside] = 0.0
         for beat in range(1, int(passed[self._inside].max()) + 1):
             on = passed >= beat
             share[on] = share[on] @ self._succession.T
-        self.weight, self.share, self.head = weight, np.ascontiguousarray(share.transpose(0, 2, 1)), 0
+        self.weight = np.ascontiguousarray(weight.transpose(0, 2, 1))
+        self.share, self.head = np.ascontiguousarray(share.transpose(0, 2, 3, 1)), 0
 
     def evidence(self, steps: tuple[tuple[float, float, float], ...], bar: F64 | float = 1.0) -> F32:
         """What the network says about the two instants of a frame, for :meth:`advance`.
@@ -298,7 +274,7 @@ class BarPointer:
 
         Returns
         -------
-        ndarray, shape (NEAR, beats)
+        ndarray, shape (NEAR, kinds, beats)
             Likelihood ratios against "no beat".
         """
         c, p = self.config, self.config.downbeat_prior
@@ -311,37 +287,45 @@ class BarPointer:
             one, other = math.log(odds * q / p), math.log(odds * (1 - q) / (1 - p))
             told.append((weight * other, weight * (one - other), weight))
         np.log(bar, out=self._basis[-1])
-        return np.exp(self._exponents.dot(told).dot(self._basis)).astype(np.float32)
+        likely = np.exp(self._exponents.dot(told).dot(self._basis)).astype(np.float32)
+        return likely.reshape(NEAR, self.kinds, self.beats)
 
     def renew(self, tempo: F64 | None = None) -> None:
-        """Scale to 1; every few frames will do.
+        """Scale every belief to 1; every few frames will do.
 
         Parameters
         ----------
         tempo : ndarray, shape (tempi,), optional
-            Likelihood of each chain's tempo, taken in at the same time.
+            Likelihood of each chain's tempo, taken in at the same time by the beliefs that go by it.
         """
-        weight = np.ones(self.size) if tempo is None else tempo
-        total = float(self.marginal() @ weight)
-        if not np.isfinite(total) or total <= 0:
+        told = np.ones((1, self.size)) if tempo is None else tempo**self._by_tempo
+        total = np.add.reduce(self._marginals() * told, axis=1, keepdims=True)
+        if not np.isfinite(total).all() or total.min() <= 0:
             self.reset()
             return
-        self.weight *= (weight / total).astype(np.float32)
-        self.total = 1.0
+        self.weight *= (told / total).astype(np.float32)
+        self.total[:] = 1.0
 
-    def marginal(self) -> F32:
-        """Weight of each tempo, shape ``(tempi,)``."""
-        found: F32 = self._all @ self.weight
-        self.total = float(np.add.reduce(found))
+    def _marginals(self) -> F32:
+        """Weight of each tempo in each belief, shape ``(beliefs, tempi)``."""
+        found: F32 = (self._all @ self.weight.reshape(self.ring, -1)).reshape(self.beliefs, self.size)
         return found
 
+    def marginal(self) -> F32:
+        """Probability of each tempo in the mean of the beliefs, shape ``(tempi,)``; call before :meth:`around`."""
+        found = self._marginals()
+        np.add.reduce(found, axis=1, out=self.total)
+        np.divide(1.0 / self.beliefs, self.total + _LEAST, out=self._mix)
+        mean: F32 = self._mix.dot(found)
+        return mean
+
     def around(self, low: int, high: int) -> tuple[F32, F32, slice | I64]:
-        """States of chains ``low … high - 1``.
+        """States of chains ``low … high - 1`` in the mean of the beliefs.
 
         Returns
         -------
         weights, phases : ndarray of float32, shape (steps left, chains)
-            To read only: they may be the filter's own.
+            `phases` to read only: they are the filter's own.
         rows : slice or ndarray of int
             Of `weight` and `share`.
         """
@@ -349,4 +333,15 @@ class BarPointer:
             self._settle()
         longest = int(self.periods[high - 1])
         rows = self._rows(self.head, longest)
-        return self.weight[rows, low:high], self.phase[:longest, low:high], rows
+        return self._mix @ self.weight[rows, :, low:high], self.phase[:longest, low:high], rows
+
+    def joint(self, low: int, high: int) -> F32:
+        """States of the first belief by the beat of the bar that each is coming to.
+
+        Returns
+        -------
+        ndarray of float32, shape (steps left, beats, chains)
+        """
+        rows = self._rows(self.head, int(self.periods[high - 1]))
+        out: F32 = self.share[rows, 0, :, low:high] * self.weight[rows, :1, low:high]
+        return out

@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat import beatwise
-from models.beat.barpointer import one_later, usual
 from models.beat.clicks import Clicks
 from models.beat.features import FPS, LONG, SIZE
+from models.beat.statespace import one_later, usual
 from models.dsp.stepper import Stepper
 
 F32 = npt.NDArray[np.float32]
@@ -34,8 +34,6 @@ _HINT = 0.3
 _FLOOR = 0.02
 _JUMP = 0.004
 """Probability per beat that the count begins anew."""
-_LOST = 0.5
-"""The same when the pulse has become another one."""
 _CLICKS = 0.02
 """Likelihood of any other count than that of a click track's accent."""
 
@@ -78,15 +76,15 @@ class BarCounter:
         self._heard += 1
         self._ahead = end - self._heard / FPS
 
-    def beat(self, time: float, lost: bool, hint: F64 | None = None) -> F64:
+    def beat(self, time: float, lost: float = 0.0, hint: F64 | None = None) -> F64:
         """A beat is about to fall.
 
         Parameters
         ----------
         time : float
             Stream seconds, at the end of the newest frame or shortly after.
-        lost : bool
-            Whether this is another pulse than that of the beat before.
+        lost : float
+            Probability that this beat has nothing to do with the one before, as when the pulse has become another.
         hint : ndarray, shape (7,), optional
             What is thought of this beat elsewhere.
 
@@ -106,7 +104,7 @@ class BarCounter:
             if counted := self._clicks.beat(frames, first, begin, end):
                 self.belief *= np.where(_same(*counted), 1.0, _CLICKS)
             self.belief /= self.belief.sum()
-            jump = _LOST if lost else _JUMP
+            jump = max(_JUMP, lost)
             self.belief = self.belief[self._later] * (1.0 - jump) + self._usual * jump
         if hint is not None:
             self.belief *= (hint + _FLOOR) ** _HINT

@@ -15,7 +15,7 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.barpointer import CENTRE, F32, F64, STEP, BarPointer
+from models.beat.barpointer import CENTRE, F32, F64, BarPointer
 from models.beat.bars import METRES, BarCounter
 from models.beat.confidence import confidence
 from models.beat.decoderconfig import DecoderConfig
@@ -23,6 +23,7 @@ from models.beat.features import FPS, LABEL_DELAY
 from models.beat.inertia import Inertia
 from models.beat.reading import PredictedBeat, Reading, Window, tempo_of
 from models.beat.rhythm import Rhythm
+from models.beat.statespace import STEP
 from models.beat.support import Support
 from models.beat.targets import PHASE_BINS, TEMPO_BINS, tempo_position
 from realtime.musical import BeatObservation
@@ -33,6 +34,10 @@ NEIGHBOURS = 5
 """Tempi counted as one: about 2 % to either side."""
 BINS = 48
 """Of the phase, to find its strongest."""
+GUESS = 0.3
+"""Share of the belief below which a beat was hardly more than a guess."""
+MOVED = 0.5
+"""How likely the count of the bar is to begin anew when the pulse has become another one."""
 ATTACK = 3.0
 """Rise, against its mean, of what counts as the first attack."""
 _HALF = np.array(0.5, np.float32)
@@ -105,7 +110,8 @@ class BeatDecoder:
         self._last = -np.inf
         self.followed = 0
         self._frame = 0
-        self._begun = self._moved = False
+        self._begun = False
+        self._lost = 0.0
         self._index = 0
         self._loudest = 0.0
         self._recent: deque[tuple[int, float]] = deque(maxlen=17)
@@ -157,7 +163,7 @@ class BeatDecoder:
             self._begin()
         self.reading = self._inertia.follow(self.believed)
         if self.relocated:
-            self.followed, self._moved = 0, True
+            self.followed, self._lost = 0, max(self._lost, MOVED)
             self.tempo = 60.0 / self.reading.period  # the line through the last beats is the old pulse's
         sent = self._emit(self.reading, end)
         self.support.hear(beat, self.coasting)
@@ -177,7 +183,7 @@ class BeatDecoder:
         if self._index:
             self.filter.doubt(self.config.afresh)
             self._inertia.release()
-            self._moved = True
+            self._lost = max(self._lost, MOVED)
         self._begun = True
         self.filter.begin(self.config.opening)
 
@@ -207,7 +213,7 @@ class BeatDecoder:
         if rise is None:
             f.advance(ratios)
         else:
-            f.advance(ratios * self.rhythm.beats(rise))
+            f.advance(ratios, self.rhythm.beats(rise))
             self.rhythm.between()
         self._frame += 1
         if self._frame % RENEW_EVERY == 0:
@@ -237,16 +243,19 @@ class BeatDecoder:
         r = self.reading
         if r is None:
             return BeatObservation(0.0, 120.0, 0.0, evidence=False)
-        number = self.number
-        if self.per_bar:  # the last beat may have been committed a frame before it falls
+        number, per_bar = self.number, self.per_bar
+        assert self.believed is not None
+        if self._lost > MOVED and self.believed.mass >= GUESS:  # no longer a guess, and counted by guesses so far
+            number, per_bar = self._place(int(np.argmax(self.bar(self.believed))))
+        elif per_bar:  # the last beat may have been committed a frame before it falls
             since = round((r.time - r.phase * r.period - self._last) / r.period)
-            number = (self.number - 1 + since) % self.per_bar + 1
+            number = (number - 1 + since) % per_bar + 1
         return BeatObservation(
             r.time,
             self.tempo,
             r.phase,
             number,
-            self.per_bar,
+            per_bar,
             self.confidence,
             self.downbeat_confidence,
             self.relocated,
@@ -267,7 +276,6 @@ class BeatDecoder:
         self._chain = best
         low, high = self._chains()
         mass, phase, _ = f.around(low, high)
-        mass = np.ascontiguousarray(mass)
         if self._window.chain != self._chain:
             self._window = Window.of(self._chain, phase, BINS)
         phase = self._window.phase
@@ -281,7 +289,7 @@ class BeatDecoder:
         total = float(np.add.reduce(by_chain)) + 1e-30
         centre = mode + float(weight.ravel().dot(away.ravel())) / total
         period = float(by_chain.dot(self._periods[low:high])) / total * STEP
-        return Reading(time, centre % 1.0, period, total / (f.total + 1e-30))
+        return Reading(time, centre % 1.0, period, total)
 
     def _chains(self) -> tuple[int, int]:
         """The chains about the tempo that is followed."""
@@ -309,10 +317,11 @@ class BeatDecoder:
         """Probability of each beat of each metre for the beat that the believed phase counts from."""
         f = self.filter
         low, high = self._chains()
-        mass, phase, rows = f.around(low, high)
+        mass, phase, _ = f.around(low, high)
         away = (phase - r.phase + 0.5) % 1.0 - 0.5
-        weight = np.where(np.abs(away) < self.config.reach, mass, 0.0)
-        share = f.share[rows, :, low:high] * weight[:, None, :]
+        near = np.abs(away) < self.config.reach
+        weight = np.where(near, mass, 0.0)
+        share = f.joint(low, high) * near[:, None, :]
         # a state tells of the beat it is coming to, or, when that is just over, of the beat it counts from
         counted = -np.floor(r.phase + away)
         counted[CENTRE + 1 :] -= 1.0
@@ -339,8 +348,9 @@ class BeatDecoder:
         bar = self.bar(self.believed)
         bar = bar if due == passed else bar[self.filter.later]
         if self.bars is not None:
-            bar = self.bars.beat(time, self._moved, bar)
-            self._moved = False
+            bar = self.bars.beat(time, self._lost, bar)
+            # after a guess, nothing that was counted goes for the next beat
+            self._lost = 1.0 - self.believed.mass if self.believed.mass < GUESS else 0.0
         self._count(bar)
         self._index += 1
         if self._loudest > c.quiet:  # a beat that was not heard tells nothing new about the tempo
@@ -361,10 +371,13 @@ class BeatDecoder:
         if self.per_bar and self._inertia.slip:  # the belief's bar is another pulse's
             self.number = following
         elif bar[best] > self.config.renumber * counted:
-            for r in rows:
-                if r.start <= best < r.stop:
-                    self.number, self.per_bar = best - r.start + 1, r.stop - r.start
+            self.number, self.per_bar = self._place(best)
             self.downbeat_confidence = float(bar[best])
         else:
             self.number = following
             self.downbeat_confidence = counted
+
+    def _place(self, row: int) -> tuple[int, int]:
+        """Beat in bar, and beats a bar, of a row of the filter's."""
+        bar = next(r for r in self.filter.rows if row < r.stop)
+        return row - bar.start + 1, bar.stop - bar.start

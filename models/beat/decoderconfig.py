@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from models.beat.barpointer import FilterConfig
+from models.beat.statespace import FilterConfig
 
 
 @dataclass(frozen=True)

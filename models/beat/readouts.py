@@ -31,11 +31,12 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat import scoring
-from models.beat.barpointer import CENTRE, STEP
+from models.beat.barpointer import CENTRE
 from models.beat.decoder import BeatDecoder
 from models.beat.features import FPS, HOP, LABEL_DELAY, SAMPLE_RATE, WINDOW
 from models.beat.reading import PredictedBeat, Reading
 from models.beat.recordings import Recordings, load_sound
+from models.beat.statespace import STEP
 from models.beat.tracker import WEIGHTS, Tracker
 from realtime.errors import UserError
 
@@ -149,8 +150,8 @@ def _beat_in_bar(decoder: BeatDecoder, column: int) -> float:
 def _most_likely(decoder: BeatDecoder) -> tuple[float, float, float]:
     """Phase, period in s and beat in bar of the most likely state of all."""
     f = decoder.filter
-    weight, phase, rows = f.around(0, f.size)
-    joint = weight[:, :, None] * f.share[rows].transpose(0, 2, 1)
+    _, phase, _ = f.around(0, f.size)
+    joint = f.joint(0, f.size).transpose(0, 2, 1)
     left, chain, coming = np.unravel_index(int(np.argmax(joint)), joint.shape)
     beat = _beat_in_bar(decoder, int(coming))
     if left > CENTRE:  # the state tells of the beat it is coming to
@@ -161,10 +162,10 @@ def _most_likely(decoder: BeatDecoder) -> tuple[float, float, float]:
 def _whole_mean(decoder: BeatDecoder) -> tuple[float, float, float]:
     """Circular mean phase and mean period of the whole belief; the most likely beat of the bar."""
     f = decoder.filter
-    weight, phase, rows = f.around(0, f.size)
+    weight, phase, _ = f.around(0, f.size)
     mass = weight / weight.sum()
     mean = float(np.angle(np.sum(mass * np.exp(2j * np.pi * phase))) / (2 * np.pi)) % 1.0
-    coming = _beat_in_bar(decoder, int(np.argmax(np.einsum("rt,rbt->b", mass, f.share[rows]))))
+    coming = _beat_in_bar(decoder, int(np.argmax(f.joint(0, f.size).sum((0, 2)))))
     return mean, float(mass.sum(axis=0) @ f.periods) * STEP, (coming - 2) % _metre(decoder) + 1
 
 

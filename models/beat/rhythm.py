@@ -14,8 +14,9 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.barpointer import CENTRE, NEAR, STEP, BarPointer
+from models.beat.barpointer import CENTRE, NEAR, BarPointer
 from models.beat.features import SAMPLE_RATE, centres
+from models.beat.statespace import STEP
 from models.dsp.flux import FLUX_SPEC
 from models.dsp.logmel import BlockSpectrum
 from realtime.hosting.plugin import Beside
@@ -192,10 +193,10 @@ class Rhythm:
                     close = (abs(k + ago) <= REACH) & (abs(k + ago) <= periods / 8.0)
                     share = np.exp(-0.5 * ((middle + k + ago - centre) / WIDTH) ** 2)
                     then.append(np.where(close, share, 0.0)[inside])
-                places.append(((middle + k) % periods)[inside] * len(periods) + inside)
+                places.append(self._pointer.places(((middle + k) % periods)[inside], inside))
                 shares.append(np.stack(then))
                 half.append(np.full(len(inside), q == 2))
-        return np.concatenate(places), np.concatenate(shares, axis=1), np.concatenate(half)
+        return np.concatenate(places, axis=1), np.concatenate(shares, axis=1), np.concatenate(half)
 
     def _told(self, struck: F64, shares: F64, base: F64) -> tuple[F32, F32]:
         """``constant + rise @ inverse`` is the log likelihood ratio against "between" of both steps' rises."""

@@ -1,0 +1,107 @@
+"""The states of the filter: tempi, metres, what is told of them, and how far each source of it is trusted.
+
+After F. Krebs, S. Böck and G. Widmer, "An efficient state-space model for joint tempo and meter tracking" (ISMIR
+2015).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+F64 = npt.NDArray[np.float64]
+I64 = npt.NDArray[np.int64]
+
+STEP = 0.010
+"""Seconds per position."""
+_FOUR = 9.0
+"""How many times as common bars of four beats are as those of each other metre."""
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What one of the beliefs goes by.
+
+    Attributes
+    ----------
+    evidence : float
+        Factor of :attr:`FilterConfig.evidence`.
+    tempo : float
+        Exponent of the likelihood that :meth:`BarPointer.renew` is told.
+    accents : bool
+        Whether it hears what :meth:`BarPointer.advance` and :meth:`BarPointer.accent` are told of these.
+    """
+
+    evidence: float = 1.0
+    tempo: float = 1.0
+    accents: bool = True
+
+    @property
+    def hears(self) -> tuple[float, bool]:
+        """What decides how it hears beats."""
+        return self.evidence, self.accents
+
+
+@dataclass(frozen=True)
+class FilterConfig:
+    """Constants of the filter.
+
+    Attributes
+    ----------
+    metres : tuple of int
+        Beats per bar that are considered.
+    low, high : float
+        Tempo range, BPM.
+    spread : float
+        Lambda: how unlikely a change of tempo is.
+    restart : float
+        Probability per step that the music is cut and everything starts anew.
+    metre_change : float
+        Probability per bar of another metre.
+    evidence : tuple of float
+        Exponents of the likelihood ratio at the positions before, at and after the beat.
+    beat_prior, downbeat_prior : float
+        Class priors that the network's probabilities are divided by.
+    octave_centre, octave_width : float
+        Log-normal prior of tempo at (re)start: BPM, octaves.
+    beliefs : tuple of Trust
+        Those that go side by side.
+    """
+
+    metres: tuple[int, ...] = (3, 4)
+    low: float = 40.0
+    high: float = 280.0
+    spread: float = 100.0
+    restart: float = 1e-5
+    metre_change: float = 1e-3
+    evidence: tuple[float, float, float] = (0.25, 0.5, 0.25)
+    beat_prior: float = 0.10
+    downbeat_prior: float = 0.27
+    floor: float = 0.02
+    octave_centre: float = 120.0
+    octave_width: float = 1.0
+    beliefs: tuple[Trust, ...] = (Trust(tempo=2.0), Trust(evidence=2.0, accents=False), Trust(tempo=0.0))
+
+
+def intervals(low: float, high: float, ratio: float = 0.012) -> I64:
+    """Beat periods in positions: all whole ones, thinned where they lie closer than `ratio`."""
+    out = [round(60 / high / STEP)]
+    while True:
+        following = max(out[-1] + 1, int(np.ceil(out[-1] * (1 + ratio))))
+        if following > round(60 / low / STEP):
+            return np.array(out, np.int64)
+        out.append(following)
+
+
+def one_later(metres: tuple[int, ...]) -> I64:
+    """``bar[one_later(metres)]`` is `bar`, one value a beat of every metre, as seen one beat later."""
+    ends = np.cumsum(metres)
+    return np.concatenate([np.roll(np.arange(e - m, e), 1) for e, m in zip(ends, metres)])
+
+
+def usual(metres: tuple[int, ...]) -> F64:
+    """Probability of each beat of every metre when nothing is known; shape ``(sum(metres),)``."""
+    weights = [_FOUR if m == 4 else 1.0 for m in metres]
+    return np.concatenate([np.full(m, w / (m * sum(weights))) for m, w in zip(metres, weights)])
