@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-CALIBRATION = (5.46, 0.12, 0.47, 4.67)
+CALIBRATION = (5.6, 0.2, 0.47, 4.67)
 """Constant, and weights of the belief's log odds, of the logarithm of the beats that the pulse has lasted, and of
 that of the support. ``python -m models.beat.calibrate`` shows what they are worth; CARD.md says how they were
 chosen."""

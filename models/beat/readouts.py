@@ -150,10 +150,9 @@ def _beat_in_bar(decoder: BeatDecoder, column: int) -> float:
 def _most_likely(decoder: BeatDecoder) -> tuple[float, float, float]:
     """Phase, period in s and beat in bar of the most likely state of all."""
     f = decoder.filter
-    _, phase, _ = f.around(0, f.size)
-    joint = f.joint(0, f.size).transpose(0, 2, 1)
-    left, chain, coming = np.unravel_index(int(np.argmax(joint)), joint.shape)
-    beat = _beat_in_bar(decoder, int(coming))
+    weight, phase, _ = f.around(0, f.size)
+    left, chain = np.unravel_index(int(np.argmax(weight)), weight.shape)
+    beat = _beat_in_bar(decoder, int(np.argmax(f.joint(0, f.size)[left, :, chain])))
     if left > CENTRE:  # the state tells of the beat it is coming to
         beat = (beat - 2) % _metre(decoder) + 1
     return float(phase[left, chain]), int(f.periods[chain]) * STEP, beat

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import soundfile
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from models.beat import trusts
 from models.beat.barpointer import BarPointer
 from models.beat.decoder import BeatDecoder
-from models.beat.features import FPS
+from models.beat.features import FPS, SAMPLE_RATE
 from models.beat.rhythm import Rhythm
 from models.beat.statespace import FilterConfig, Trust
 from models.beat.targets import TEMPO_BINS, tempo_position
 from tests.fixtures.beats import grid, pulses
+from tests.models.beat.test_plugin import clicks
 
 
 def pointer(*beliefs: Trust) -> BarPointer:
@@ -86,3 +89,21 @@ def test_a_network_sure_of_twice_the_tempo_does_not_move_the_clock():
     for k, answer in enumerate(pulses(grid(80, 30), 30)):
         decoder.step(answer, (k + 1) / FPS, tempo=twice / twice.sum())
     assert decoder.tempo == pytest.approx(80, rel=0.01)
+
+
+def test_the_comparison_runs_every_way_on_the_same_answers(tmp_path, capsys):
+    sound = clicks(14)
+    soundfile.write(tmp_path / "a.flac", sound, SAMPLE_RATE)
+    beats = np.arange(0.25, 14.0, 0.5)
+    (tmp_path / "a.beats").write_text("".join(f"{t:.3f}\t{k % 4 + 1}\n" for k, t in enumerate(beats)))
+    assert trusts.main([str(tmp_path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 1 + len(trusts.WAYS)
+    shipped = dict(zip(trusts.COLUMNS, map(float, lines[-1].split()[-len(trusts.COLUMNS) :])))
+    assert shipped["F70e"] > 0.95
+    assert shipped["Acc1"] == 1.0
+
+
+def test_the_comparison_says_what_is_missing(tmp_path, capsys):
+    assert trusts.main([str(tmp_path)]) == 2
+    assert "no truth" in capsys.readouterr().err

@@ -1,0 +1,111 @@
+"""Ways of trusting the filter's sources, compared: ``python -m models.beat.trusts DIR [--crop SEED …]``.
+
+The network hears the recordings of DIR (as for ``sidechain bench beat``) once; the decoder then runs on its
+answers with one belief or several, each trusting network, accents and tempo to another degree
+(:class:`~models.beat.statespace.Trust`). The decoder's own predictions, without transport and count of the bar.
+With ``--crop``, recordings begin at random places, and the means go over all seeds given.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from models.beat import scoring
+from models.beat.decoder import BeatDecoder
+from models.beat.decoderconfig import DecoderConfig
+from models.beat.features import HOP, SAMPLE_RATE, WINDOW
+from models.beat.recordings import Cropped, Recordings
+from models.beat.statespace import FilterConfig, Trust
+from models.beat.tracker import Tracker
+from realtime.errors import UserError
+
+F64 = npt.NDArray[np.float64]
+COLUMNS = ("F70e", "F25e", "CMLt", "AMLt", "Acc1", "lock")
+_NETWORK = Trust(evidence=2.0, accents=False)
+WAYS: dict[str, tuple[Trust, ...]] = {
+    "one": (Trust(),),
+    "one, half the tempo": (Trust(tempo=0.5),),
+    "one, no tempo": (Trust(tempo=0.0),),
+    "one, network alone": (_NETWORK,),
+    "one and network alone": (Trust(), _NETWORK),
+    "one, network alone, no tempo": (Trust(), _NETWORK, Trust(tempo=0.0)),
+    "the same, and tempo twice": (Trust(), _NETWORK, Trust(tempo=0.0), Trust(tempo=2.0)),
+    "tempo twice, network alone, no tempo": FilterConfig().beliefs,
+}
+"""The last ships."""
+
+
+class Answer(NamedTuple):
+    """What the decoder is told of one frame."""
+
+    pulse: npt.NDArray[np.float32]
+    end: float
+    tempo: npt.NDArray[np.float32]
+    phase: npt.NDArray[np.float32]
+    rise: F64
+    begins: bool
+
+
+def listen(sound: npt.NDArray[np.float32], tracker: Tracker) -> list[Answer]:
+    """Everything that a tracker's decoder is told while it hears a recording."""
+    tracker.reset()
+    padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), sound])
+    out = []
+    for k in range(len(sound) // HOP):
+        block = padded[k * HOP : k * HOP + WINDOW]
+        begins = tracker.programme.hear(block[-HOP:])
+        frame = tracker.features.frame(block, tracker.programme.gain)
+        if begins:
+            tracker.network.reset()
+        pulse, tempo, phase, _ = (answer.copy() for answer in tracker.network.step(frame))
+        out.append(Answer(pulse, (k + 1) * HOP / SAMPLE_RATE, tempo, phase, tracker.accents.step(block), begins))
+    return out
+
+
+def decode(answers: list[Answer], beliefs: tuple[Trust, ...]) -> F64:
+    """Beats as rows of time, beat in bar, time of telling."""
+    config = DecoderConfig()
+    decoder = BeatDecoder(replace(config, filter=replace(config.filter, beliefs=beliefs)))
+    rows = []
+    for a in answers:
+        if a.begins:
+            decoder.silence_ended()
+        if sent := decoder.step(a.pulse, a.end, a.tempo, a.phase, a.rise):
+            rows.append((sent.time, sent.number, max(sent.time, sent.emitted)))
+    return np.array(rows, float).reshape(-1, 3)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Print the table."""
+    ap = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    ap.add_argument("folder", type=Path)
+    ap.add_argument("--crop", type=int, nargs="+", metavar="SEED", help="begin each recording at random places")
+    a = ap.parse_args(argv)
+    try:
+        sets = [Cropped(a.folder, seed) for seed in a.crop] if a.crop else [Recordings(a.folder)]
+    except UserError as error:
+        print(error, file=sys.stderr)
+        return 2
+    tracker = Tracker()
+    scores: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
+    for recordings in sets:
+        for name in recordings.names:
+            answers, truth = listen(recordings.sound(name), tracker), recordings.beats(name)
+            for way, beliefs in WAYS.items():
+                scores[way].append(scoring.score_track(truth, decode(answers, beliefs)))
+    print(f"{'beliefs':<38}" + "".join(f"{c:>8}" for c in COLUMNS))
+    for way, tracks in scores.items():
+        means = scoring.mean(tracks)
+        print(f"{way:<38}" + "".join(f"{means[c]:8.{1 if c == 'lock' else 3}f}" for c in COLUMNS))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
