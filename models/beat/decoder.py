@@ -110,7 +110,7 @@ class BeatDecoder:
         self._last = -np.inf
         self.followed = 0
         self._frame = 0
-        self._begun = False
+        self._begun = self._paused = False
         self._lost = 0.0
         self._index = 0
         self._loudest = 0.0
@@ -175,13 +175,13 @@ class BeatDecoder:
 
     def silence_ended(self) -> None:
         """Sound is back after a silence; call before its first frame. The next attack may begin another piece."""
-        self._begun = False
+        self._begun, self._paused = False, True
         self.support.reset()
 
     def _begin(self) -> None:
         """Here is the first attack of all, or after a silence."""
         if self._index:
-            self.filter.doubt(self.config.afresh)
+            self.filter.doubt(self.config.afresh if self._paused else self.config.late)
             self._inertia.release()
             self._lost = max(self._lost, MOVED)
         self._begun = True

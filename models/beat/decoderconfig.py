@@ -39,6 +39,8 @@ class DecoderConfig:
         downbeat.
     afresh : float
         How likely it is that music after a silence has nothing to do with what was before.
+    late : float
+        The same at the first attack of all, where beats were followed before it.
     """
 
     filter: FilterConfig = field(default_factory=FilterConfig)
@@ -56,4 +58,5 @@ class DecoderConfig:
     accents: float = 0.06
     patience: tuple[float, float, float] = (4.0, 24.0, 160.0)
     opening: float = 30.0
-    afresh: float = 0.5
+    afresh: float = 0.9
+    late: float = 0.5
