@@ -8,6 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+_LINES = ((17, 0.0065), (13, 0.005), (9, 0.004), (7, 0.004), (5, 0.004))
+"""So many beats are taken for a line if they lie within so many seconds of it (r.m.s.): the more there are, the
+less each moves it."""
+
 
 class PredictedBeat(NamedTuple):
     """A beat the decoder has committed to.
@@ -83,13 +87,13 @@ def tempo_of(beats: Collection[tuple[int, float]], period: float) -> float:
         The belief's mean, seconds per beat.
     """
     recent = np.array(beats)
-    for count in (17, 13, 9, 7, 5):
+    for count, most in _LINES:
         if len(recent) < count:
             continue
         n, t = recent[-count:].T
         n, t = n - n.mean(), t - t.mean()
         slope = float(n @ t) / float(n @ n)
         error = t - slope * n
-        if abs(slope / period - 1) < 0.06 and float(np.sqrt(np.mean(error**2))) < 0.004:
+        if abs(slope / period - 1) < 0.06 and float(np.sqrt(np.mean(error**2))) < most:
             return 60.0 / slope
     return 60.0 / period
