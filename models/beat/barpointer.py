@@ -319,21 +319,19 @@ class BarPointer:
         mean: F32 = self._mix.dot(found)
         return mean
 
-    def around(self, low: int, high: int) -> tuple[F32, F32, slice | I64]:
+    def around(self, low: int, high: int) -> tuple[F32, F32]:
         """States of chains ``low … high - 1`` in the mean of the beliefs.
 
         Returns
         -------
         weights, phases : ndarray of float32, shape (steps left, chains)
             `phases` to read only: they are the filter's own.
-        rows : slice or ndarray of int
-            Of `weight` and `share`.
         """
         if self._frozen:
             self._settle()
         longest = int(self.periods[high - 1])
         rows = self._rows(self.head, longest)
-        return self._mix @ self.weight[rows, :, low:high], self.phase[:longest, low:high], rows
+        return self._mix @ self.weight[rows, :, low:high], self.phase[:longest, low:high]
 
     def joint(self, low: int, high: int) -> F32:
         """States of the first belief by the beat of the bar that each is coming to.

@@ -275,7 +275,7 @@ class BeatDecoder:
                 best = low + int(groups[low:high].argmax())
         self._chain = best
         low, high = self._chains()
-        mass, phase, _ = f.around(low, high)
+        mass, phase = f.around(low, high)
         if self._window.chain != self._chain:
             self._window = Window.of(self._chain, phase, BINS)
         phase = self._window.phase
@@ -317,7 +317,7 @@ class BeatDecoder:
         """Probability of each beat of each metre for the beat that the believed phase counts from."""
         f = self.filter
         low, high = self._chains()
-        mass, phase, _ = f.around(low, high)
+        mass, phase = f.around(low, high)
         away = (phase - r.phase + 0.5) % 1.0 - 0.5
         near = np.abs(away) < self.config.reach
         weight = np.where(near, mass, 0.0)

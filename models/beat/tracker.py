@@ -6,6 +6,7 @@ Both the plugin and the bench run this class, so what is measured is what is hos
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -13,12 +14,38 @@ from models.beat.bars import BarCounter
 from models.beat.decoder import BeatDecoder, PredictedBeat
 from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import F32, FPS, HOP, Features
-from models.beat.rhythm import Accents
+from models.beat.rhythm import F64, Accents
 from models.dsp.programme import Programme
 from models.dsp.stepper import Stepper
 
 WEIGHTS = Path(__file__).with_name("beat.onnx")
 HEADS = ("pulse", "tempo", "phase", "metre")
+
+
+class Heard(NamedTuple):
+    """What the decoder is told of one frame.
+
+    Attributes
+    ----------
+    end : float
+        Stream seconds of the end of the frame.
+    pulse, tempo, phase : ndarray of float32, shapes (2,), (48,), (16,)
+        The network's answers, probabilities.
+    rise : ndarray, shape (2, 3)
+        From :class:`~models.beat.rhythm.Accents`.
+    frame : ndarray of float32, shape (144,)
+        What the network heard.
+    resumes : bool
+        Whether sound is back after a silence.
+    """
+
+    end: float
+    pulse: F32
+    tempo: F32
+    phase: F32
+    rise: F64
+    frame: F32
+    resumes: bool
 
 
 class Tracker:
@@ -52,10 +79,20 @@ class Tracker:
 
         `levels` are the spectra of :class:`~models.beat.rhythm.Accents`, where these are there already.
         """
-        begins = self.programme.hear(block[-HOP:])
+        return tell(self.decoder, self.hear(block, end, levels))
+
+    def hear(self, block: F32, end: float, levels: F32 | None = None) -> Heard:
+        """What the decoder is to be told of the same; its arrays hold until the next call."""
+        resumes = self.programme.hear(block[-HOP:])
         frame = self.features.frame(block, self.programme.gain)
-        if begins:
+        if resumes:
             self.network.reset()
-            self.decoder.silence_ended()  # which keeps its belief beside: the piece may go on as well
         self.pulse, tempo, phase, _ = self.network.step(frame)
-        return self.decoder.step(self.pulse, end, tempo, phase, self.accents.step(block, levels), frame)
+        return Heard(end, self.pulse, tempo, phase, self.accents.step(block, levels), frame, resumes)
+
+
+def tell(decoder: BeatDecoder, heard: Heard) -> PredictedBeat | None:
+    """Have a decoder take a frame; the beat that it sends."""
+    if heard.resumes:
+        decoder.silence_ended()  # which keeps its belief beside: the piece may go on as well
+    return decoder.step(heard.pulse, heard.end, heard.tempo, heard.phase, heard.rise, heard.frame)

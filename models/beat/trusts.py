@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import argparse
 import sys
+from copy import deepcopy
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +23,7 @@ from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import HOP, SAMPLE_RATE, WINDOW
 from models.beat.recordings import Cropped, Recordings
 from models.beat.statespace import FilterConfig, Trust
-from models.beat.tracker import Tracker
+from models.beat.tracker import Heard, Tracker, tell
 from realtime.errors import UserError
 
 F64 = npt.NDArray[np.float64]
@@ -42,43 +42,21 @@ WAYS: dict[str, tuple[Trust, ...]] = {
 """The last ships."""
 
 
-class Answer(NamedTuple):
-    """What the decoder is told of one frame."""
-
-    pulse: npt.NDArray[np.float32]
-    end: float
-    tempo: npt.NDArray[np.float32]
-    phase: npt.NDArray[np.float32]
-    rise: F64
-    begins: bool
-
-
-def listen(sound: npt.NDArray[np.float32], tracker: Tracker) -> list[Answer]:
+def listen(sound: npt.NDArray[np.float32], tracker: Tracker) -> list[Heard]:
     """Everything that a tracker's decoder is told while it hears a recording."""
     tracker.reset()
     padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), sound])
-    out = []
-    for k in range(len(sound) // HOP):
-        block = padded[k * HOP : k * HOP + WINDOW]
-        begins = tracker.programme.hear(block[-HOP:])
-        frame = tracker.features.frame(block, tracker.programme.gain)
-        if begins:
-            tracker.network.reset()
-        pulse, tempo, phase, _ = (answer.copy() for answer in tracker.network.step(frame))
-        out.append(Answer(pulse, (k + 1) * HOP / SAMPLE_RATE, tempo, phase, tracker.accents.step(block), begins))
-    return out
+    return [
+        deepcopy(tracker.hear(padded[k * HOP : k * HOP + WINDOW], (k + 1) * HOP / SAMPLE_RATE))
+        for k in range(len(sound) // HOP)
+    ]
 
 
-def decode(answers: list[Answer], beliefs: tuple[Trust, ...]) -> F64:
+def decode(told: list[Heard], beliefs: tuple[Trust, ...]) -> F64:
     """Beats as rows of time, beat in bar, time of telling."""
     config = DecoderConfig()
     decoder = BeatDecoder(replace(config, filter=replace(config.filter, beliefs=beliefs)))
-    rows = []
-    for a in answers:
-        if a.begins:
-            decoder.silence_ended()
-        if sent := decoder.step(a.pulse, a.end, a.tempo, a.phase, a.rise):
-            rows.append((sent.time, sent.number, max(sent.time, sent.emitted)))
+    rows = [(b.time, b.number, max(b.time, b.emitted)) for heard in told if (b := tell(decoder, heard))]
     return np.array(rows, float).reshape(-1, 3)
 
 
@@ -97,9 +75,9 @@ def main(argv: list[str] | None = None) -> int:
     scores: dict[str, list[dict[str, float]]] = {way: [] for way in WAYS}
     for recordings in sets:
         for name in recordings.names:
-            answers, truth = listen(recordings.sound(name), tracker), recordings.beats(name)
+            told, truth = listen(recordings.sound(name), tracker), recordings.beats(name)
             for way, beliefs in WAYS.items():
-                scores[way].append(scoring.score_track(truth, decode(answers, beliefs)))
+                scores[way].append(scoring.score_track(truth, decode(told, beliefs)))
     print(f"{'beliefs':<38}" + "".join(f"{c:>8}" for c in COLUMNS))
     for way, tracks in scores.items():
         means = scoring.mean(tracks)
