@@ -22,6 +22,7 @@ The 50 778 states (7 254 places, 7 beats of two metres) of three beliefs cost ab
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +32,7 @@ from models.beat.statespace import STEP, FilterConfig, intervals, one_later, usu
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
+Instant = tuple[float, float, float]
 
 STEPS = 2
 """Positions per frame."""
@@ -75,7 +77,8 @@ class BarPointer:
         first = [hear.index(kind) for kind in kinds]
         beliefs = [c.beliefs[k] for k in (*first, *(k for k in range(self.beliefs) if k not in first))]
         self.kinds = len(kinds)
-        self._struck = slice(sum(accents for _, accents in kinds))
+        self._struck = slice(sum(accents for _, accents, _ in kinds))
+        self._views = np.array([view for *_, view in kinds])
         self._leaders = slice(self.kinds)
         self._kind = np.array([kinds.index(b.hears) for b in beliefs])
         self._by_accents = np.flatnonzero([b.accents for b in beliefs])
@@ -93,7 +96,7 @@ class BarPointer:
         before, at, after = c.evidence
         # what the two steps of a frame say about each row, to each kind
         told = np.array([[after, 0.0], [at, after], [before, at], [0.0, before], [0.0, 0.0]])
-        self._exponents = np.concatenate([[t * evidence for evidence, _ in kinds] for t in told])
+        self._exponents = np.stack([told * evidence for evidence, *_ in kinds])
         self._all = np.ones(self.ring, np.float32)
         chain = np.arange(self.size)
         lands = ((left + self.periods) % self.ring)[:, None, :]
@@ -261,14 +264,14 @@ class BarPointer:
         self.weight = np.ascontiguousarray(weight.transpose(0, 2, 1))
         self.share, self.head = np.ascontiguousarray(share.transpose(0, 2, 3, 1)), 0
 
-    def evidence(self, steps: tuple[tuple[float, float, float], ...], bar: F64 | float = 1.0) -> F32:
+    def evidence(self, views: Sequence[tuple[Instant, ...]], bar: F64 | float = 1.0) -> F32:
         """What the network says about the two instants of a frame, for :meth:`advance`.
 
         Parameters
         ----------
-        steps : tuple of (beat, downbeat, weight)
-            Probability of a beat at each instant; that it is a downbeat if it is a beat; exponent, 0 … 1: how far
-            to believe it.
+        views : sequence of two (beat, downbeat, weight) each
+            For each view of the sound, or once for all: probability of a beat at each instant; that it is a downbeat
+            if it is a beat; exponent, 0 … 1: how far to believe it.
         bar : ndarray, shape (beats,), or 1
             Likelihood of each beat of each metre, if a beat is here.
 
@@ -279,7 +282,7 @@ class BarPointer:
         """
         c, p = self.config, self.config.downbeat_prior
         told = []
-        for beat, downbeat, weight in steps:
+        for beat, downbeat, weight in (instant for view in views for instant in view):
             a = min(max(beat, c.floor), 1.0 - c.floor)
             odds = a / (1 - a) * (1 - c.beat_prior) / c.beat_prior
             # away from beats the second answer means nothing, so it fades with the first
@@ -287,8 +290,9 @@ class BarPointer:
             one, other = math.log(odds * q / p), math.log(odds * (1 - q) / (1 - p))
             told.append((weight * other, weight * (one - other), weight))
         np.log(bar, out=self._basis[-1])
-        likely = np.exp(self._exponents.dot(told).dot(self._basis)).astype(np.float32)
-        return likely.reshape(NEAR, self.kinds, self.beats)
+        each = np.array(told).reshape(len(views), STEPS, 3)
+        each = each[self._views] if len(views) > 1 else each
+        return np.exp((self._exponents @ each) @ self._basis).astype(np.float32).swapaxes(0, 1)
 
     def renew(self, tempo: F64 | None = None) -> None:
         """Scale every belief to 1; every few frames will do.

@@ -103,7 +103,7 @@ class BeatDecoder:
         self.downbeat_confidence = 0.0
         self.reading: Reading | None = None
         self.believed: Reading | None = None
-        self._pulse = (0.0, 0.0)
+        self._pulse: list[list[float]] = []
         self._activity = 0.0
         self._chain = -1
         self._window = Window(-1, np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
@@ -129,8 +129,9 @@ class BeatDecoder:
 
         Parameters
         ----------
-        pulse : ndarray, shape (2,)
-            Probability of a beat; probability of a downbeat if it is one.
+        pulse : ndarray, shape (views, 2) or (2,)
+            Probability of a beat; probability of a downbeat if it is one; of each view of the sound, the first being
+            the sound as it is, or one for all.
         end : float
             Stream seconds of the end of the frame.
         tempo : ndarray, shape (48,), optional
@@ -144,14 +145,15 @@ class BeatDecoder:
         """
         if self.bars is not None and frame is not None:
             self.bars.hear(frame, end)
-        beat, downbeat = float(pulse[0]), float(pulse[1])
+        answers: list[list[float]] = np.atleast_2d(pulse).tolist()
+        beat = answers[0][0]
         c, f = self.config, self.filter
         self._loudest = max(beat, self._loudest)
         self._activity = max(beat, self._activity * math.exp(-HOP / c.memory))
         self.coasting = self._activity < (c.lively if self.coasting else c.quiet)
         # that there is no beat says something only while there are beats at all
         faith = min(1.0, max(0.0, (self._activity - c.quiet) / (c.certain - c.quiet)))
-        before, self._pulse = self._pulse, (beat, downbeat)
+        before, self._pulse = self._pulse or answers, answers
         time = end - LABEL_DELAY + c.offset
         if self.coasting and self._frame:
             f.coast(self.tempo, HOP)
@@ -189,7 +191,7 @@ class BeatDecoder:
 
     def _hear(
         self,
-        before: tuple[float, float],
+        before: list[list[float]],
         faith: float,
         tempo: Probabilities | None,
         phase: Probabilities | None,
@@ -200,16 +202,17 @@ class BeatDecoder:
         if self.coasting:
             f.advance()
             return
-        beat, downbeat = self._pulse
-        half, half_down = 0.5 * (before[0] + beat), 0.5 * (before[1] + downbeat)
         prior = c.filter.beat_prior
-        ratios = f.evidence(
-            (
-                (half, half_down, faith if half < prior else 1.0),
-                (beat, downbeat, faith if beat < prior else 1.0),
-            ),
-            1.0 if phase is None else self._bar_likelihood(phase),
-        )
+        views = []
+        for (beat, down), (old, old_down) in zip(self._pulse, before):
+            half = 0.5 * (old + beat)
+            views.append(
+                (
+                    (half, 0.5 * (old_down + down), faith if half < prior else 1.0),
+                    (beat, down, faith if beat < prior else 1.0),
+                )
+            )
+        ratios = f.evidence(views, 1.0 if phase is None else self._bar_likelihood(phase))
         if rise is None:
             f.advance(ratios)
         else:

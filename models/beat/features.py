@@ -35,6 +35,17 @@ def centres(spec: LogMelSpec) -> npt.NDArray[np.float64]:
     return out[1:-1]
 
 
+def _views() -> F32:
+    at = np.concatenate([centres(SHORT), centres(LONG)])
+    without_bass, dull = np.where(at < 300.0, 0.01, 1.0), np.where(at > 2500.0, 0.1, 1.0)
+    return np.stack([np.ones(SIZE), without_bass, dull]).astype(np.float32)
+
+
+VIEWS = _views()
+"""Gains of the bands in each view of the sound, shape (3, 144): as it is; without bass (40 dB less below 300 Hz); dull (20
+dB less above 2.5 kHz)."""
+
+
 class Features:
     """One hop of sound in, one feature frame out. Not shared between threads (it owns its work arrays)."""
 
@@ -42,6 +53,7 @@ class Features:
         self._halves = BlockSpectrum(SHORT), BlockSpectrum(LONG)
         self._out = np.zeros(SIZE, np.float32)
         self._short, self._long = self._out[: SHORT.bands], self._out[SHORT.bands :]
+        self._views = np.zeros_like(VIEWS)
 
     def frame(self, block: F32, gain: float = 1.0) -> F32:
         """Features of the instant at which `block` ends.
@@ -58,12 +70,20 @@ class Features:
         ndarray of float32, shape (144,)
             ``log10(1 + 1000 * gain * magnitude)`` of 80 short and 64 long bands; overwritten by the next call.
         """
+        self._hear(block, gain)
+        return logarithm(self._out, self._out)
+
+    def views(self, block: F32, gain: float = 1.0) -> F32:
+        """The same of each of :data:`VIEWS`, shape (3, 144); the first is what :meth:`frame` gives."""
+        self._hear(block, gain)
+        return logarithm(np.multiply(self._out, VIEWS, self._views), self._views)
+
+    def _hear(self, block: F32, gain: float) -> None:
         short, long = self._halves
         short.level(block, self._short)
         long.level(block, self._long)
         if gain != 1.0:
             self._out *= gain
-        return logarithm(self._out, self._out)
 
     def clip(self, samples: F32) -> F32:
         """All frames of a recording, as the live plugin would see them.

@@ -32,16 +32,19 @@ class Trust:
         Exponent of the likelihood that :meth:`BarPointer.renew` is told.
     accents : bool
         Whether it hears what :meth:`BarPointer.advance` and :meth:`BarPointer.accent` are told of these.
+    view : int
+        Which of the network's answers it hears: row of what :meth:`BarPointer.evidence` is told.
     """
 
     evidence: float = 1.0
     tempo: float = 1.0
     accents: bool = True
+    view: int = 0
 
     @property
-    def hears(self) -> tuple[float, bool]:
+    def hears(self) -> tuple[float, bool, int]:
         """What decides how it hears beats."""
-        return self.evidence, self.accents
+        return self.evidence, self.accents, self.view
 
 
 @dataclass(frozen=True)
@@ -82,7 +85,11 @@ class FilterConfig:
     floor: float = 0.02
     octave_centre: float = 120.0
     octave_width: float = 1.0
-    beliefs: tuple[Trust, ...] = (Trust(tempo=2.0), Trust(evidence=2.0, accents=False), Trust(tempo=0.0))
+    beliefs: tuple[Trust, ...] = (
+        Trust(tempo=2.0, view=1),
+        Trust(evidence=2.0, accents=False),
+        Trust(tempo=0.0, view=2),
+    )
 
 
 def intervals(low: float, high: float, ratio: float = 0.012) -> I64:

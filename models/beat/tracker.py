@@ -13,7 +13,7 @@ import numpy as np
 from models.beat.bars import BarCounter
 from models.beat.decoder import BeatDecoder, PredictedBeat
 from models.beat.decoderconfig import DecoderConfig
-from models.beat.features import F32, FPS, HOP, Features
+from models.beat.features import F32, FPS, HOP, VIEWS, Features
 from models.beat.rhythm import F64, Accents
 from models.dsp.programme import Programme
 from models.dsp.stepper import Stepper
@@ -29,8 +29,13 @@ class Heard(NamedTuple):
     ----------
     end : float
         Stream seconds of the end of the frame.
-    pulse, tempo, phase : ndarray of float32, shapes (2,), (48,), (16,)
-        The network's answers, probabilities.
+    pulse : ndarray of float32, shape (3, 2)
+        Probability of a beat, and of a downbeat if it is one, to the network that hears the sound as it is (0), as the
+        mean of that and of what it says without the bass (1), and dull (2): see :data:`~models.beat.features.VIEWS`.
+    tempo : ndarray of float32, shape (48,)
+        Its tempo, the mean of as it is and without the bass.
+    phase : ndarray of float32, shape (16,)
+        Its position in the bar, of the sound as it is.
     rise : ndarray, shape (2, 3)
         From :class:`~models.beat.rhythm.Accents`.
     frame : ndarray of float32, shape (144,)
@@ -55,12 +60,12 @@ class Tracker:
     ----------
     decoder : BeatDecoder
     pulse : ndarray, shape (2,)
-        The network's last answer: beat, downbeat if it is a beat.
+        The network's last answer to the sound as it is: beat, downbeat if it is a beat.
     """
 
     def __init__(self, weights: Path = WEIGHTS, config: DecoderConfig | None = None) -> None:
         self.features = Features()
-        self.network = Stepper(weights, HEADS)
+        self.network = Stepper(weights, HEADS, len(VIEWS))
         self.accents = Accents()
         self.programme = Programme(FPS)
         self.decoder = BeatDecoder(config, BarCounter())
@@ -84,11 +89,14 @@ class Tracker:
     def hear(self, block: F32, end: float, levels: F32 | None = None) -> Heard:
         """What the decoder is to be told of the same; its arrays hold until the next call."""
         resumes = self.programme.hear(block[-HOP:])
-        frame = self.features.frame(block, self.programme.gain)
+        views = self.features.views(block, self.programme.gain)
         if resumes:
             self.network.reset()
-        self.pulse, tempo, phase, _ = self.network.step(frame)
-        return Heard(end, self.pulse, tempo, phase, self.accents.step(block, levels), frame, resumes)
+        pulse, tempo, phase, _ = self.network.step(views)
+        self.pulse = pulse[0]
+        pulse[1] = 0.5 * (pulse[0] + pulse[1])
+        tempo = 0.5 * (tempo[0] + tempo[1])
+        return Heard(end, pulse, tempo, phase[0], self.accents.step(block, levels), views[0], resumes)
 
 
 def tell(decoder: BeatDecoder, heard: Heard) -> PredictedBeat | None:

@@ -37,7 +37,8 @@ WAYS: dict[str, tuple[Trust, ...]] = {
     "one and network alone": (Trust(), _NETWORK),
     "one, network alone, no tempo": (Trust(), _NETWORK, Trust(tempo=0.0)),
     "the same, and tempo twice": (Trust(), _NETWORK, Trust(tempo=0.0), Trust(tempo=2.0)),
-    "tempo twice, network alone, no tempo": FilterConfig().beliefs,
+    "tempo twice, network alone, no tempo": (Trust(tempo=2.0), _NETWORK, Trust(tempo=0.0)),
+    "the same, in views of their own": FilterConfig().beliefs,
 }
 """The last ships."""
 

@@ -26,6 +26,9 @@ class Stepper:
     path : Path
     answers : sequence of str
         Names of the outputs before the states.
+    streams : int, optional
+        How many frames are heard side by side, each with states of its own; frames and answers then have that
+        axis first.
 
     Raises
     ------
@@ -33,7 +36,7 @@ class Stepper:
         If the file is missing or not such a network.
     """
 
-    def __init__(self, path: Path, answers: tuple[str, ...]) -> None:
+    def __init__(self, path: Path, answers: tuple[str, ...], streams: int | None = None) -> None:
         if not path.exists():
             raise UserError(
                 f"{path}: no such network; reinstall, or train it with python -m models.{path.stem}.train"
@@ -44,9 +47,10 @@ class Stepper:
         if tuple(o.name for o in outputs) != answers + tuple(f"{s.name}_next" for s in states):
             names = ", ".join(o.name for o in outputs)
             raise UserError(f"{path}: not the network that is wanted here (outputs {names})")
-        heard = np.zeros(_shape(frame), np.float32)
+        size = streams or 1
+        heard = np.zeros(_shape(frame, size), np.float32)
         # Two sets of states, in turn what is read and what is written.
-        self._states = [[np.zeros(_shape(s), np.float32) for s in states] for _ in range(2)]
+        self._states = [[np.zeros(_shape(s, size), np.float32) for s in states] for _ in range(2)]
         first, second = self._states
         silence = dict(zip([i.name for i in (frame, *states)], [heard, *first]))
         told: list[F32] = self._session.run(answers, silence)  # a graph does not say the sizes of all its answers
@@ -54,7 +58,9 @@ class Stepper:
             _bound(self._session, [heard, *read], [*told, *written])
             for read, written in ((first, second), (second, first))
         ]
-        self._frame, self._answers = heard[0], [a[0, ...] for a in told]
+        self._frame, self._answers = heard, told
+        if streams is None:
+            self._frame, self._answers = heard[0], [a[0, ...] for a in told]
         self._turn = 0
 
     def reset(self) -> None:
@@ -63,7 +69,7 @@ class Stepper:
             state[:] = 0.0
 
     def step(self, frame: F32) -> list[F32]:
-        """One frame, without the batch axis; returns the answers, without it too, valid until the next call."""
+        """One frame (of each stream); returns the answers, valid until the next call."""
         self._frame[:] = frame
         self._session.run_with_iobinding(self._turns[self._turn])
         self._turn = 1 - self._turn
@@ -80,5 +86,5 @@ def _bound(session: onnxruntime.InferenceSession, inputs: list[F32], outputs: li
     return binding
 
 
-def _shape(node: onnxruntime.NodeArg) -> list[int]:
-    return [n if isinstance(n, int) else 1 for n in node.shape]
+def _shape(node: onnxruntime.NodeArg, batch: int) -> list[int]:
+    return [n if isinstance(n, int) else batch for n in node.shape]

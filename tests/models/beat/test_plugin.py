@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.beat.features import HOP, SAMPLE_RATE, SIZE, WINDOW, Features
+from models.beat.features import HOP, LONG, SAMPLE_RATE, SHORT, SIZE, WINDOW, Features, centres
 from models.beat.plugin import Beat
 from models.beat.tracker import HEADS, WEIGHTS
 from models.dsp.offline import drive, prepared
@@ -92,6 +92,35 @@ def test_the_shipped_network_answers_with_probabilities():
     for frame in Features().clip(clicks(1)):
         for answer in network.step(frame):
             assert ((answer >= 0) & (answer <= 1)).all()
+
+
+def test_views_are_the_frame_with_some_bands_turned_down():
+    features = Features()
+    at = np.concatenate([centres(SHORT), centres(LONG)])
+    sound = clicks(1)
+    for end in range(WINDOW, len(sound), 777):
+        block = sound[end - WINDOW : end]
+        whole = features.frame(block, 3.0).copy()
+        plain, without_bass, dull = features.views(block, 3.0)
+        assert np.array_equal(plain, whole)
+        for view, turned, decibels in ((without_bass, at < 300, -40.0), (dull, at > 2500, -20.0)):
+            assert np.array_equal(view[~turned], whole[~turned])
+            less = np.expm1(whole[turned] * np.log(10.0)) * 10 ** (decibels / 20)
+            assert view[turned] == pytest.approx(np.log1p(less) / np.log(10.0), abs=1e-4)
+
+
+def test_streams_beside_one_another_are_as_each_alone():
+    views = np.stack([Features().clip(clicks(1) * gain) for gain in (1.0, 0.1)], 1)
+    together, alone = Stepper(WEIGHTS, HEADS, 2), [Stepper(WEIGHTS, HEADS) for _ in range(2)]
+    for k, frames in enumerate(views):
+        if k == 20:
+            together.reset()
+            for one in alone:
+                one.reset()
+        answers = together.step(frames)
+        for n, one in enumerate(alone):
+            for found, expected in zip(answers, one.step(frames[n])):
+                assert found[n] == pytest.approx(expected, abs=1e-4)
 
 
 def test_missing_and_foreign_weights_are_named(tmp_path):
