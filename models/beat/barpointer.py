@@ -78,7 +78,7 @@ class BarPointer:
         beliefs = [c.beliefs[k] for k in (*first, *(k for k in range(self.beliefs) if k not in first))]
         self.kinds = len(kinds)
         self._struck = slice(sum(accents for _, accents, _ in kinds))
-        self._views = np.array([view for *_, view in kinds])
+        self.views = 1 + max(view for *_, view in kinds)
         self._leaders = slice(self.kinds)
         self._kind = np.array([kinds.index(b.hears) for b in beliefs])
         self._by_accents = np.flatnonzero([b.accents for b in beliefs])
@@ -96,7 +96,10 @@ class BarPointer:
         before, at, after = c.evidence
         # what the two steps of a frame say about each row, to each kind
         told = np.array([[after, 0.0], [at, after], [before, at], [0.0, before], [0.0, 0.0]])
-        self._exponents = np.stack([told * evidence for evidence, *_ in kinds])
+        exponents = np.zeros((NEAR, self.kinds, self.views, STEPS))
+        for k, (evidence, _, view) in enumerate(kinds):
+            exponents[:, k, view] = told * evidence
+        self._exponents = exponents.reshape(NEAR * self.kinds, -1)
         self._all = np.ones(self.ring, np.float32)
         chain = np.arange(self.size)
         lands = ((left + self.periods) % self.ring)[:, None, :]
@@ -270,8 +273,8 @@ class BarPointer:
         Parameters
         ----------
         views : sequence of two (beat, downbeat, weight) each
-            For each view of the sound, or once for all: probability of a beat at each instant; that it is a downbeat
-            if it is a beat; exponent, 0 … 1: how far to believe it.
+            For each view, or once for all (what no belief goes by is left out): probability of a beat at each
+            instant; that it is a downbeat if it is a beat; exponent, 0 … 1: how far to believe it.
         bar : ndarray, shape (beats,), or 1
             Likelihood of each beat of each metre, if a beat is here.
 
@@ -282,7 +285,7 @@ class BarPointer:
         """
         c, p = self.config, self.config.downbeat_prior
         told = []
-        for beat, downbeat, weight in (instant for view in views for instant in view):
+        for beat, downbeat, weight in (instant for view in views[: self.views] for instant in view):
             a = min(max(beat, c.floor), 1.0 - c.floor)
             odds = a / (1 - a) * (1 - c.beat_prior) / c.beat_prior
             # away from beats the second answer means nothing, so it fades with the first
@@ -290,9 +293,10 @@ class BarPointer:
             one, other = math.log(odds * q / p), math.log(odds * (1 - q) / (1 - p))
             told.append((weight * other, weight * (one - other), weight))
         np.log(bar, out=self._basis[-1])
-        each = np.array(told).reshape(len(views), STEPS, 3)
-        each = each[self._views] if len(views) > 1 else each
-        return np.exp((self._exponents @ each) @ self._basis).astype(np.float32).swapaxes(0, 1)
+        if len(views) == 1:
+            told *= self.views
+        likely = np.exp(self._exponents.dot(told).dot(self._basis)).astype(np.float32)
+        return likely.reshape(NEAR, self.kinds, self.beats)
 
     def renew(self, tempo: F64 | None = None) -> None:
         """Scale every belief to 1; every few frames will do.

@@ -130,8 +130,8 @@ class BeatDecoder:
         Parameters
         ----------
         pulse : ndarray, shape (views, 2) or (2,)
-            Probability of a beat; probability of a downbeat if it is one; of each view of the sound, the first being
-            the sound as it is, or one for all.
+            Probability of a beat; probability of a downbeat if it is one. For each view of the sound, of which the
+            first is the sound as it is, or once for all.
         end : float
             Stream seconds of the end of the frame.
         tempo : ndarray, shape (48,), optional

@@ -36,14 +36,12 @@ def centres(spec: LogMelSpec) -> npt.NDArray[np.float64]:
 
 
 def _views() -> F32:
-    at = np.concatenate([centres(SHORT), centres(LONG)])
-    without_bass, dull = np.where(at < 300.0, 0.01, 1.0), np.where(at > 2500.0, 0.1, 1.0)
-    return np.stack([np.ones(SIZE), without_bass, dull]).astype(np.float32)
+    bass = np.concatenate([centres(SHORT), centres(LONG)]) < 300.0
+    return np.stack([np.ones(SIZE), np.where(bass, 0.01, 1.0)]).astype(np.float32)
 
 
 VIEWS = _views()
-"""Gains of the bands in each view of the sound, shape (3, 144): as it is; without bass (40 dB less below 300 Hz); dull (20
-dB less above 2.5 kHz)."""
+"""Gains of the bands in each view of the sound, shape (2, 144): as it is, and without bass (40 dB less)."""
 
 
 class Features:
@@ -74,7 +72,7 @@ class Features:
         return logarithm(self._out, self._out)
 
     def views(self, block: F32, gain: float = 1.0) -> F32:
-        """The same of each of :data:`VIEWS`, shape (3, 144); the first is what :meth:`frame` gives."""
+        """The same of each of :data:`VIEWS`, shape (2, 144); the first is what :meth:`frame` gives."""
         self._hear(block, gain)
         return logarithm(np.multiply(self._out, VIEWS, self._views), self._views)
 

@@ -33,7 +33,7 @@ class Trust:
     accents : bool
         Whether it hears what :meth:`BarPointer.advance` and :meth:`BarPointer.accent` are told of these.
     view : int
-        Which of the network's answers it hears: row of what :meth:`BarPointer.evidence` is told.
+        Which of the network's answers it goes by: row of what :meth:`BarPointer.evidence` is told.
     """
 
     evidence: float = 1.0
@@ -88,7 +88,7 @@ class FilterConfig:
     beliefs: tuple[Trust, ...] = (
         Trust(tempo=2.0, view=1),
         Trust(evidence=2.0, accents=False),
-        Trust(tempo=0.0, view=2),
+        Trust(tempo=0.0, view=1),
     )
 
 

@@ -20,6 +20,7 @@ from models.dsp.stepper import Stepper
 
 WEIGHTS = Path(__file__).with_name("beat.onnx")
 HEADS = ("pulse", "tempo", "phase", "metre")
+_HALF = np.float32(0.5)
 
 
 class Heard(NamedTuple):
@@ -29,13 +30,13 @@ class Heard(NamedTuple):
     ----------
     end : float
         Stream seconds of the end of the frame.
-    pulse : ndarray of float32, shape (3, 2)
-        Probability of a beat, and of a downbeat if it is one, to the network that hears the sound as it is (0), as the
-        mean of that and of what it says without the bass (1), and dull (2): see :data:`~models.beat.features.VIEWS`.
+    pulse : ndarray of float32, shape (2, 2)
+        Probability of a beat, and of a downbeat if it is one: in the sound as it is; the mean of that and of the
+        answer to the sound without bass (:data:`~models.beat.features.VIEWS`).
     tempo : ndarray of float32, shape (48,)
-        Its tempo, the mean of as it is and without the bass.
+        Probability of tempi, the same mean.
     phase : ndarray of float32, shape (16,)
-        Its position in the bar, of the sound as it is.
+        Probability of positions in the bar, in the sound as it is.
     rise : ndarray, shape (2, 3)
         From :class:`~models.beat.rhythm.Accents`.
     frame : ndarray of float32, shape (144,)
@@ -94,8 +95,8 @@ class Tracker:
             self.network.reset()
         pulse, tempo, phase, _ = self.network.step(views)
         self.pulse = pulse[0]
-        pulse[1] = 0.5 * (pulse[0] + pulse[1])
-        tempo = 0.5 * (tempo[0] + tempo[1])
+        pulse[1] = _HALF * (pulse[0] + pulse[1])
+        tempo = _HALF * (tempo[0] + tempo[1])
         return Heard(end, pulse, tempo, phase[0], self.accents.step(block, levels), views[0], resumes)
 
 

@@ -38,7 +38,7 @@ WAYS: dict[str, tuple[Trust, ...]] = {
     "one, network alone, no tempo": (Trust(), _NETWORK, Trust(tempo=0.0)),
     "the same, and tempo twice": (Trust(), _NETWORK, Trust(tempo=0.0), Trust(tempo=2.0)),
     "tempo twice, network alone, no tempo": (Trust(tempo=2.0), _NETWORK, Trust(tempo=0.0)),
-    "the same, in views of their own": FilterConfig().beliefs,
+    "the same, two of them without bass as well": FilterConfig().beliefs,
 }
 """The last ships."""
 
@@ -79,10 +79,10 @@ def main(argv: list[str] | None = None) -> int:
             told, truth = listen(recordings.sound(name), tracker), recordings.beats(name)
             for way, beliefs in WAYS.items():
                 scores[way].append(scoring.score_track(truth, decode(told, beliefs)))
-    print(f"{'beliefs':<38}" + "".join(f"{c:>8}" for c in COLUMNS))
+    print(f"{'beliefs':<46}" + "".join(f"{c:>8}" for c in COLUMNS))
     for way, tracks in scores.items():
         means = scoring.mean(tracks)
-        print(f"{way:<38}" + "".join(f"{means[c]:8.{1 if c == 'lock' else 3}f}" for c in COLUMNS))
+        print(f"{way:<46}" + "".join(f"{means[c]:8.{1 if c == 'lock' else 3}f}" for c in COLUMNS))
     return 0
 
 
