@@ -40,7 +40,7 @@ class Heard(NamedTuple):
     rise : ndarray, shape (2, 3)
         From :class:`~models.beat.rhythm.Accents`.
     frame : ndarray of float32, shape (144,)
-        What the network heard.
+        What the network heard of the sound as it is.
     resumes : bool
         Whether sound is back after a silence.
     """

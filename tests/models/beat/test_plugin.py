@@ -5,9 +5,9 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.beat.features import HOP, LONG, SAMPLE_RATE, SHORT, SIZE, WINDOW, Features, centres
+from models.beat.features import HOP, LONG, SAMPLE_RATE, SHORT, SIZE, VIEWS, WINDOW, Features, centres
 from models.beat.plugin import Beat
-from models.beat.tracker import HEADS, WEIGHTS
+from models.beat.tracker import HEADS, WEIGHTS, Tracker
 from models.dsp.offline import drive, prepared
 from models.dsp.stepper import Stepper
 from realtime.errors import UserError
@@ -120,6 +120,19 @@ def test_streams_beside_one_another_are_as_each_alone():
         for n, one in enumerate(alone):
             for found, expected in zip(answers, one.step(frames[n])):
                 assert found[n] == pytest.approx(expected, abs=1e-4)
+
+
+def test_the_decoder_is_told_of_the_sound_as_it_is_and_of_the_mean_of_both_views():
+    tracker, network, features = Tracker(), Stepper(WEIGHTS, HEADS, len(VIEWS)), Features()
+    sound = clicks(2)
+    for k in range((len(sound) - WINDOW) // HOP):
+        block = sound[k * HOP : k * HOP + WINDOW]
+        heard = tracker.hear(block, (k + 1) * HOP / SAMPLE_RATE)
+        pulse, tempo, phase, _ = network.step(features.views(block, tracker.programme.gain))
+        assert heard.pulse[0] == pytest.approx(pulse[0], abs=1e-6)
+        assert heard.pulse[1] == pytest.approx(pulse.mean(0), abs=1e-6)
+        assert heard.tempo == pytest.approx(tempo.mean(0), abs=1e-6)
+        assert heard.phase == pytest.approx(phase[0], abs=1e-6)
 
 
 def test_missing_and_foreign_weights_are_named(tmp_path):
