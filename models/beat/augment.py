@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.beat.features import FPS, LABEL_DELAY, LONG, SHORT, SIZE, centres
+from models.beat.features import CENTRES, FPS, LABEL_DELAY, SIZE
 from models.beat.targets import IGNORE, Targets, build
 from models.training.dataset import Piece, cached_pieces, is_validation
 
@@ -160,6 +160,3 @@ def _mask_bands(y: F32, rng: np.random.Generator) -> None:
     low = float(np.exp(rng.uniform(np.log(40), np.log(8000))))
     high = low * float(rng.uniform(1.1, 2.5))
     y[:, (low < CENTRES) & (high > CENTRES)] = 0
-
-
-CENTRES = np.concatenate([centres(SHORT), centres(LONG)])

@@ -78,7 +78,7 @@ class BarPointer:
         beliefs = [c.beliefs[k] for k in (*first, *(k for k in range(self.beliefs) if k not in first))]
         self.kinds = len(kinds)
         self._struck = slice(sum(accents for _, accents, _ in kinds))
-        self.views = 1 + max(view for *_, view in kinds)
+        self.answers = 1 + max(answer for *_, answer in kinds)
         self._leaders = slice(self.kinds)
         self._kind = np.array([kinds.index(b.hears) for b in beliefs])
         self._by_accents = np.flatnonzero([b.accents for b in beliefs])
@@ -96,9 +96,9 @@ class BarPointer:
         before, at, after = c.evidence
         # what the two steps of a frame say about each row, to each kind
         told = np.array([[after, 0.0], [at, after], [before, at], [0.0, before], [0.0, 0.0]])
-        exponents = np.zeros((NEAR, self.kinds, self.views, STEPS))
-        for k, (evidence, _, view) in enumerate(kinds):
-            exponents[:, k, view] = told * evidence
+        exponents = np.zeros((NEAR, self.kinds, self.answers, STEPS))
+        for k, (evidence, _, answer) in enumerate(kinds):
+            exponents[:, k, answer] = told * evidence
         self._exponents = exponents.reshape(NEAR * self.kinds, -1)
         self._all = np.ones(self.ring, np.float32)
         chain = np.arange(self.size)
@@ -267,13 +267,13 @@ class BarPointer:
         self.weight = np.ascontiguousarray(weight.transpose(0, 2, 1))
         self.share, self.head = np.ascontiguousarray(share.transpose(0, 2, 3, 1)), 0
 
-    def evidence(self, views: Sequence[tuple[Instant, ...]], bar: F64 | float = 1.0) -> F32:
+    def evidence(self, answers: Sequence[tuple[Instant, ...]], bar: F64 | float = 1.0) -> F32:
         """What the network says about the two instants of a frame, for :meth:`advance`.
 
         Parameters
         ----------
-        views : sequence of two (beat, downbeat, weight) each
-            For each view, or once for all (what no belief goes by is left out): probability of a beat at each
+        answers : sequence of two (beat, downbeat, weight) each
+            Of the network, or one for all beliefs (what none goes by is left out): probability of a beat at each
             instant; that it is a downbeat if it is a beat; exponent, 0 … 1: how far to believe it.
         bar : ndarray, shape (beats,), or 1
             Likelihood of each beat of each metre, if a beat is here.
@@ -285,7 +285,7 @@ class BarPointer:
         """
         c, p = self.config, self.config.downbeat_prior
         told = []
-        for beat, downbeat, weight in (instant for view in views[: self.views] for instant in view):
+        for beat, downbeat, weight in (instant for answer in answers[: self.answers] for instant in answer):
             a = min(max(beat, c.floor), 1.0 - c.floor)
             odds = a / (1 - a) * (1 - c.beat_prior) / c.beat_prior
             # away from beats the second answer means nothing, so it fades with the first
@@ -293,8 +293,8 @@ class BarPointer:
             one, other = math.log(odds * q / p), math.log(odds * (1 - q) / (1 - p))
             told.append((weight * other, weight * (one - other), weight))
         np.log(bar, out=self._basis[-1])
-        if len(views) == 1:
-            told *= self.views
+        if len(answers) == 1:
+            told *= self.answers
         likely = np.exp(self._exponents.dot(told).dot(self._basis)).astype(np.float32)
         return likely.reshape(NEAR, self.kinds, self.beats)
 

@@ -129,9 +129,9 @@ class BeatDecoder:
 
         Parameters
         ----------
-        pulse : ndarray, shape (views, 2) or (2,)
-            Probability of a beat; probability of a downbeat if it is one. For each view of the sound, of which the
-            first is the sound as it is, or once for all.
+        pulse : ndarray, shape (answers, 2) or (2,)
+            Probability of a beat; probability of a downbeat if it is one. Several answers of the network, the first to
+            the sound as it is, or one for all beliefs.
         end : float
             Stream seconds of the end of the frame.
         tempo : ndarray, shape (48,), optional
@@ -203,16 +203,16 @@ class BeatDecoder:
             f.advance()
             return
         prior = c.filter.beat_prior
-        views = []
+        answers = []
         for (beat, down), (old, old_down) in zip(self._pulse, before):
             half = 0.5 * (old + beat)
-            views.append(
+            answers.append(
                 (
                     (half, 0.5 * (old_down + down), faith if half < prior else 1.0),
                     (beat, down, faith if beat < prior else 1.0),
                 )
             )
-        ratios = f.evidence(views, 1.0 if phase is None else self._bar_likelihood(phase))
+        ratios = f.evidence(answers, 1.0 if phase is None else self._bar_likelihood(phase))
         if rise is None:
             f.advance(ratios)
         else:

@@ -35,13 +35,10 @@ def centres(spec: LogMelSpec) -> npt.NDArray[np.float64]:
     return out[1:-1]
 
 
-def _views() -> F32:
-    bass = np.concatenate([centres(SHORT), centres(LONG)]) < 300.0
-    return np.stack([np.ones(SIZE), np.where(bass, 0.01, 1.0)]).astype(np.float32)
-
-
-VIEWS = _views()
-"""Gains of the bands in each view of the sound, shape (2, 144): as it is, and without bass (40 dB less)."""
+CENTRES = np.concatenate([centres(SHORT), centres(LONG)])
+"""Of all bands, Hz."""
+VIEWS = np.stack([np.ones(SIZE), np.where(CENTRES < 300.0, 0.01, 1.0)]).astype(np.float32)
+"""Gains of the bands in each view of the sound, shape (2, 144): as it is, and with 40 dB less bass."""
 
 
 class Features:

@@ -32,19 +32,19 @@ class Trust:
         Exponent of the likelihood that :meth:`BarPointer.renew` is told.
     accents : bool
         Whether it hears what :meth:`BarPointer.advance` and :meth:`BarPointer.accent` are told of these.
-    view : int
-        Which of the network's answers it goes by: row of what :meth:`BarPointer.evidence` is told.
+    answer : int
+        Which of the network's answers it goes by: index of what :meth:`BarPointer.evidence` is told.
     """
 
     evidence: float = 1.0
     tempo: float = 1.0
     accents: bool = True
-    view: int = 0
+    answer: int = 0
 
     @property
     def hears(self) -> tuple[float, bool, int]:
         """What decides how it hears beats."""
-        return self.evidence, self.accents, self.view
+        return self.evidence, self.accents, self.answer
 
 
 @dataclass(frozen=True)
@@ -86,9 +86,9 @@ class FilterConfig:
     octave_centre: float = 120.0
     octave_width: float = 1.0
     beliefs: tuple[Trust, ...] = (
-        Trust(tempo=2.0, view=1),
+        Trust(tempo=2.0, answer=1),
         Trust(evidence=2.0, accents=False),
-        Trust(tempo=0.0, view=1),
+        Trust(tempo=0.0, answer=1),
     )
 
 

@@ -20,7 +20,6 @@ from models.dsp.stepper import Stepper
 
 WEIGHTS = Path(__file__).with_name("beat.onnx")
 HEADS = ("pulse", "tempo", "phase", "metre")
-_HALF = np.float32(0.5)
 
 
 class Heard(NamedTuple):
@@ -95,8 +94,9 @@ class Tracker:
             self.network.reset()
         pulse, tempo, phase, _ = self.network.step(views)
         self.pulse = pulse[0]
-        pulse[1] = _HALF * (pulse[0] + pulse[1])
-        tempo = _HALF * (tempo[0] + tempo[1])
+        # from here on answers, not views: as it is, and the mean of both
+        pulse[1] = 0.5 * (pulse[0] + pulse[1])
+        tempo = 0.5 * (tempo[0] + tempo[1])
         return Heard(end, pulse, tempo, phase[0], self.accents.step(block, levels), views[0], resumes)
 
 

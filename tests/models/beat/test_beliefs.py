@@ -24,13 +24,13 @@ def pointer(*beliefs: Trust) -> BarPointer:
     return BarPointer(FilterConfig(beliefs=beliefs))
 
 
-def run(filter_: BarPointer, seed: int, frames: int, views: slice = slice(1)) -> None:
-    """Drive a filter with random answers to those of three views of the sound, rises and tempi."""
+def run(filter_: BarPointer, seed: int, frames: int, answers: slice = slice(1)) -> None:
+    """Drive a filter with those of three random answers, random rises and tempi."""
     rng = np.random.default_rng(seed)
     rhythm = Rhythm(filter_, 0.06)
     for k in range(frames):
-        answers = [((beat, down, 1.0), (half, other, 1.0)) for beat, down, half, other in rng.random((3, 4))]
-        ratios = filter_.evidence(answers[views])
+        told = [((beat, down, 1.0), (half, other, 1.0)) for beat, down, half, other in rng.random((3, 4))]
+        ratios = filter_.evidence(told[answers])
         filter_.advance(ratios, rhythm.beats(rng.exponential(1.0, (2, 3))))
         rhythm.between()
         if k % 5 == 4:
@@ -74,14 +74,14 @@ def test_the_mean_is_that_of_each_kind_alone_in_whatever_order(seed, frames, ord
 
 @settings(max_examples=30, deadline=None)
 @given(st.integers(0, 2**31), st.integers(1, 120), st.permutations([0, 1, 2]))
-def test_each_belief_hears_its_own_view_of_the_sound(seed, frames, views):
-    together = pointer(*[Trust(view=view) for view in views])
+def test_each_belief_goes_by_its_own_answer(seed, frames, order):
+    together = pointer(*[Trust(answer=answer) for answer in order])
     run(together, seed, frames, slice(3))
     mean = np.zeros(together.size)
-    for view in views:
+    for answer in order:
         alone = pointer(Trust())
-        run(alone, seed, frames, slice(view, view + 1))
-        mean += alone.marginal() / len(views)
+        run(alone, seed, frames, slice(answer, answer + 1))
+        mean += alone.marginal() / len(order)
     assert together.marginal() == pytest.approx(mean, rel=1e-3, abs=1e-6)
 
 

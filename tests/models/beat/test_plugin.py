@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.beat.features import HOP, LONG, SAMPLE_RATE, SHORT, SIZE, VIEWS, WINDOW, Features, centres
+from models.beat.features import CENTRES, HOP, SAMPLE_RATE, SIZE, VIEWS, WINDOW, Features
 from models.beat.plugin import Beat
 from models.beat.tracker import HEADS, WEIGHTS, Tracker
 from models.dsp.offline import drive, prepared
@@ -96,7 +96,7 @@ def test_the_shipped_network_answers_with_probabilities():
 
 def test_views_are_the_frame_with_some_bands_turned_down():
     features = Features()
-    at = np.concatenate([centres(SHORT), centres(LONG)])
+    at = CENTRES
     sound = clicks(1)
     for end in range(WINDOW, len(sound), 777):
         block = sound[end - WINDOW : end]
