@@ -130,7 +130,7 @@ class BeatDecoder:
         Parameters
         ----------
         pulse : ndarray, shape (answers, 2) or (2,)
-            Probability of a beat; probability of a downbeat if it is one. Several answers of the network, the first
+            Probability of a beat; probability of a downbeat if it is one. Several answers, the first
             to the sound as it is, or one for all beliefs.
         end : float
             Stream seconds of the end of the frame.
