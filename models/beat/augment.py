@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from models.beat.features import CENTRES, FPS, LABEL_DELAY, SIZE
-from models.beat.targets import IGNORE, Targets, build
+from models.beat import answers
+from models.beat.features import CENTRES, FPS, LABEL_DELAY, SIZE, VIEWS
+from models.beat.network import HEADS, Heads
+from models.beat.targets import IGNORE, TEMPO_BINS, TEMPO_HIGH, TEMPO_LOW, Targets, build
 from models.training.dataset import Piece, cached_pieces, is_validation
 
 F32 = npt.NDArray[np.float32]
@@ -18,8 +20,31 @@ PLAY_ON_ONE = 0.3
 """Share of sequences that begin on a downbeat, mostly after silence: most music that is started does."""
 STRETCH = (-0.08, 0.08)
 """Range of the logarithm of the speed of some sequences: not more, lest a style leaves its usual tempi."""
+VIEWED = 0.15
+"""Share of sequences without bass, where answers are learnt: the network will be asked about these as well."""
 BLANK = (0, 0, 0, 0, IGNORE, IGNORE, 1)
 """Each of the targets in silence."""
+
+
+class Sequence(NamedTuple):
+    """What is to be heard, and what to be said of it.
+
+    Attributes
+    ----------
+    x : ndarray of float32, shape (frames, 144)
+        Features.
+    targets : Targets
+        Truth.
+    taught : ndarray of float32, shape (frames, 72 or 0)
+        What others answered (:mod:`~models.beat.answers`).
+    sounds : ndarray of float32, shape (frames,)
+        0 where there is no sound of the piece's, and nothing was answered.
+    """
+
+    x: F32
+    targets: Targets
+    taught: F32
+    sounds: F32
 
 
 class Sampler:
@@ -33,6 +58,9 @@ class Sampler:
         Size of what :meth:`batch` returns.
     held_out : bool
         Take the validation pieces instead of all others.
+    taught : bool
+        Learn from the answers kept beside the features; pieces without any are left out, those without labels are
+        not.
     """
 
     def __init__(
@@ -42,8 +70,10 @@ class Sampler:
         batch: int,
         seed: int,
         held_out: bool = False,
+        taught: bool = False,
     ) -> None:
         self.folders, self.frames, self.size, self.seed, self.held_out = folders, frames, batch, seed, held_out
+        self.taught = taught
         self.items: list[tuple[Piece, Path]] = []
         self._known: set[Path] = set()
         self.refresh()
@@ -54,7 +84,8 @@ class Sampler:
             if next(cache.glob("*.npy"), None):
                 for piece, path in cached_pieces(data, cache, self._known):
                     self._known.add(path)
-                    if is_validation(piece.name) == self.held_out and len(piece.valid):
+                    usable = answers.kept(path).exists() if self.taught else len(piece.valid)
+                    if is_validation(piece.name) == self.held_out and usable:
                         self.items += [(piece, path)] * weight
 
     @property
@@ -64,24 +95,36 @@ class Sampler:
 
     def batch(self, step: int, augment: bool = True) -> tuple[torch.Tensor, Targets]:
         """Features ``(frames, batch, 144)`` and targets ``(frames, batch)`` of one step."""
-        rng = np.random.default_rng((self.seed, step))
-        x = np.empty((self.frames, self.size, SIZE), np.float32)
-        rows = []
-        for k in range(self.size):
-            x[:, k], targets = self._sequence(rng, augment)
-            rows.append(targets)
-        stacked = Targets(*(np.stack(columns, 1) for columns in zip(*rows)))
-        return torch.from_numpy(x), stacked
+        x, targets, _, _ = self._batch(step, augment)
+        return torch.from_numpy(x), targets
 
-    def _sequence(self, rng: np.random.Generator, augment: bool) -> tuple[F32, Targets]:
+    def lesson(self, step: int) -> tuple[torch.Tensor, Targets, Heads, torch.Tensor]:
+        """The same, probabilities that others answered, and where they did, ``(frames, batch)``."""
+        x, targets, taught, sounds = self._batch(step, True)
+        beat, downbeat, *rest = torch.from_numpy(taught).split(HEADS, -1)
+        return torch.from_numpy(x), targets, Heads(beat[..., 0], downbeat[..., 0], *rest), torch.from_numpy(sounds)
+
+    def _batch(self, step: int, augment: bool) -> Sequence:
+        rng = np.random.default_rng((self.seed, step))
+        rows = [self._sequence(rng, augment) for _ in range(self.size)]
+        x, targets, taught, sounds = zip(*rows)
+        stacked = Targets(*(np.stack(columns, 1) for columns in zip(*targets)))
+        return Sequence(np.stack(x, 1), stacked, np.stack(taught, 1), np.stack(sounds, 1))
+
+    def _sequence(self, rng: np.random.Generator, augment: bool) -> Sequence:
         """One sequence; now and then two pieces, hard cut."""
         cut = int(rng.integers(self.frames // 4, 3 * self.frames // 4)) if augment and rng.random() < 0.2 else 0
         parts = [self._crop(rng, n, augment) for n in ([cut, self.frames - cut] if cut else [self.frames])]
-        x = np.concatenate([p[0] for p in parts])
-        targets = Targets(*(np.concatenate(c) for c in zip(*(p[1] for p in parts))))
-        return (vary(x, rng) if augment else x), targets
+        x, targets, taught, sounds = zip(*parts)
+        heard = np.concatenate(x)
+        if augment:
+            heard = vary(heard, rng)
+            if self.taught and rng.random() < VIEWED:
+                heard = answers.seen(heard, VIEWS[1])
+        joined = Targets(*(np.concatenate(columns) for columns in zip(*targets)))
+        return Sequence(heard, joined, np.concatenate(taught), np.concatenate(sounds))
 
-    def _crop(self, rng: np.random.Generator, frames: int, augment: bool) -> tuple[F32, Targets]:
+    def _crop(self, rng: np.random.Generator, frames: int, augment: bool) -> Sequence:
         piece, path = self.items[int(rng.integers(len(self.items)))]
         stretch = float(np.exp(rng.uniform(*STRETCH))) if augment and rng.random() < 0.3 else 1.0
         features = np.load(path, mmap_mode="r")
@@ -92,22 +135,21 @@ class Sampler:
             start = 0  # how pieces begin is worth hearing too
         elif augment and rng.random() < PLAY_ON_ONE:
             start, silence = self._play_on_one(rng, piece, len(features) - need, start)
-        source = np.asarray(features[start : start + need], np.float32)
         where = np.arange(frames) * stretch
-        x = np.zeros((frames, SIZE), np.float32)
-        fits = where <= len(source) - 1
-        if stretch == 1.0:
-            x[fits] = source[: int(fits.sum())]
-        else:
-            low = np.minimum(where[fits].astype(int), len(source) - 2)
-            part = (where[fits] - low).astype(np.float32)[:, None]
-            x[fits] = source[low] * (1 - part) + source[low + 1] * part
+        x = _at(features[start : start + need], where)
+        sounds = (where <= min(need, len(features) - start) - 1).astype(np.float32)
+        taught = np.zeros((frames, 0), np.float32)
+        if self.taught:
+            told = np.load(answers.kept(path), mmap_mode="r")
+            taught = _faster(_at(told[start : start + need], where), stretch)
         # the frame's end in the piece's own time; the label delay is of the network's time, hence stretched
         times = np.asarray((start + 1 + where) / FPS - LABEL_DELAY * stretch, np.float64)
         t = build(times, piece.beats, piece.valid)
-        t = t._replace(tempo=(t.tempo * stretch).astype(np.float32), weight=t.weight * fits)
+        t = t._replace(tempo=(t.tempo * stretch).astype(np.float32), weight=t.weight * sounds)
         silence = min(silence, frames // 2)
-        return _after_silence(x, t, silence) if silence else (x, t)
+        if not silence:
+            return Sequence(x, t, taught, sounds)
+        return Sequence(*_after_silence(x, t, silence), *(_later(a, silence) for a in (taught, sounds)))
 
     @staticmethod
     def _play_on_one(rng: np.random.Generator, piece: Piece, latest: int, start: int) -> tuple[int, int]:
@@ -119,9 +161,37 @@ class Sampler:
         return int(ones[rng.integers(len(ones))]), int(rng.integers(0, 75))
 
 
+def _at(rows: npt.NDArray[np.float16], where: npt.NDArray[np.floating]) -> F32:
+    """Rows at the places `where`, between two of them the mean by distance, zero beyond the last."""
+    source = np.asarray(rows, np.float32)
+    out = np.zeros((len(where), source.shape[1]), np.float32)
+    fits = where <= len(source) - 1
+    low = np.minimum(where[fits].astype(int), max(0, len(source) - 2))
+    part = (where[fits] - low).astype(np.float32)[:, None]
+    out[fits] = source[low] * (1 - part) + source[np.minimum(low + 1, len(source) - 1)] * part
+    return out
+
+
+def _faster(taught: F32, stretch: float) -> F32:
+    """The same answers, of music that goes `stretch` times as fast: other tempi."""
+    if stretch != 1.0:
+        moved = np.log(stretch) / np.log(TEMPO_HIGH / TEMPO_LOW) * (TEMPO_BINS - 1)
+        bins = np.arange(TEMPO_BINS)
+        low = int(np.floor(moved))
+        part = np.float32(moved - low)
+        tempo = taught[:, 2 : 2 + TEMPO_BINS]
+        slower, faster = (tempo[:, np.clip(bins - low - k, 0, TEMPO_BINS - 1)] for k in (1, 0))
+        tempo[:] = slower * part + faster * (1 - part)
+    return taught
+
+
+def _later(a: F32, silence: int) -> F32:
+    return np.concatenate([np.zeros((silence, *a.shape[1:]), np.float32), a[:-silence]])
+
+
 def _after_silence(x: F32, t: Targets, silence: int) -> tuple[F32, Targets]:
     """The same sequence, later by `silence` frames in which nothing sounds and there is no beat."""
-    x = np.concatenate([np.zeros((silence, x.shape[1]), np.float32), x[:-silence]])
+    x = _later(x, silence)
     old: list[npt.NDArray[Any]] = list(t)
     columns = [np.concatenate([np.full(silence, blank, c.dtype), c[:-silence]]) for c, blank in zip(old, BLANK)]
     return x, Targets(*columns)

@@ -17,11 +17,13 @@ from torch.nn import functional
 
 from models.beat.features import SIZE
 from models.beat.network import RISE, BeatNet, Heads, NetConfig, Ssm
-from models.beat.targets import Targets
 from realtime.errors import UserError
 
 TERMS = {"beat": 1.0, "downbeat": 0.5, "tempo": 0.03, "phase": 0.1, "metre": 0.02}
 """Weights of the terms of both losses: scaled to the beat's, which is a mean over all frames and so small."""
+
+SHARES = ("tempo", "phase", "metre")
+"""Heads that say which of several."""
 
 
 def recovered(path: Path) -> list[BeatNet]:
@@ -70,6 +72,12 @@ def _network(config: NetConfig, found: dict[str, np.ndarray], k: int) -> BeatNet
     return net
 
 
+def probabilities(logits: Heads) -> Heads:
+    """Probabilities in place of logits."""
+    own = {name: getattr(logits, name).sigmoid() for name in ("beat", "downbeat")}
+    return Heads(**own, **{name: getattr(logits, name).softmax(-1) for name in SHARES})
+
+
 class Teachers:
     """An ensemble whose answers are the means of its members' logits, as it ran live.
 
@@ -84,28 +92,25 @@ class Teachers:
 
     @torch.no_grad()
     def __call__(self, x: Tensor) -> Heads:
-        """Logits for sequences, shape ``(frames, batch, 144)``."""
+        """Probabilities for sequences, shape ``(frames, batch, 144)``."""
         answers = [net(x, net.initial(x.shape[1]))[0] for net in self.nets]
-        return Heads(*(torch.stack(parts).mean(0) for parts in zip(*answers)))
+        return probabilities(Heads(*(torch.stack(parts).mean(0) for parts in zip(*answers))))
 
 
-def losses(heads: Heads, taught: Heads, targets: Targets, settle: int = 50) -> dict[str, Tensor]:
-    """Cross entropy against the teachers' answers; keys as in the loss against the truth, with ``soft_`` before.
+def losses(heads: Heads, taught: Heads, weight: Tensor, settle: int = 50) -> dict[str, Tensor]:
+    """Cross entropy against the teachers' probabilities; keys as in the loss against the truth, ``soft_`` before.
 
-    Where the truth is not to be trained on the teachers are not heard either; nothing but the beat is asked of the
-    first `settle` frames.
+    Frames count by `weight`, shape ``(frames, batch)``; nothing but the beat is asked of the first `settle`.
     """
-    weight = torch.from_numpy(targets.weight)
     late = weight.clone()
     late[:settle] = 0
     total, total_late = weight.sum() + 1, late.sum() + 1
     bce = functional.binary_cross_entropy_with_logits
-    beat = taught.beat.sigmoid()
-    out = {"beat": (bce(heads.beat, beat, reduction="none") * weight).sum() / total}
-    near = beat * late
-    downbeat = bce(heads.downbeat, taught.downbeat.sigmoid(), reduction="none")
+    out = {"beat": (bce(heads.beat, taught.beat, reduction="none") * weight).sum() / total}
+    near = taught.beat * late
+    downbeat = bce(heads.downbeat, taught.downbeat, reduction="none")
     out["downbeat"] = (downbeat * near).sum() / (near.sum() + 1)
-    for name in ("tempo", "phase", "metre"):
+    for name in SHARES:
         mine, theirs = getattr(heads, name), getattr(taught, name)
-        out[name] = -((theirs.softmax(-1) * mine.log_softmax(-1)).sum(-1) * late).sum() / total_late
+        out[name] = -((theirs * mine.log_softmax(-1)).sum(-1) * late).sum() / total_late
     return {f"soft_{k}": v * TERMS[k] for k, v in out.items()}

@@ -6,30 +6,33 @@ Several networks are asked, together and each alone, for the most likely beats o
 (``smooth.py``). Where all agree, their beats are taken for true; where most of these lie on one line, as those of
 machines do, the line is drawn through the whole recording, so that intros, breakdowns and what a live tracker
 hears before it has locked are labelled as well. Bars are numbered where the downbeats single out one beat
-of three or four. Everything else is masked. Learning from one's own answers: D.-H. Lee, "Pseudo-label" (2013); Q.
-Xie et al., "Self-training with noisy student" (2020).
+of three or four. Everything else is masked, but the networks' answers to all of it are kept as well
+(``answers.py``), for a training to learn from (``train --answers``). Learning from one's own answers: D.-H. Lee,
+"Pseudo-label" (2013); Q. Xie et al., "Self-training with noisy student" (2020).
 
-OUT is then a folder like a rendered one (``models/training/README.md``), features included.
+OUT is then a folder like a rendered one (``models/training/README.md``), features and answers included.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import soundfile
 import torch
 
-from models.beat import smooth
-from models.beat.distill import recovered
-from models.beat.features import FPS, LABEL_DELAY, SAMPLE_RATE, SIZE, Features
+from models.beat import answers, smooth
+from models.beat.features import FPS, HOP, LABEL_DELAY, SAMPLE_RATE, Features
 from models.beat.recordings import SOUND, load_sound
+from models.dsp.programme import MOST, NOMINAL
 from models.training.dataset import read_audio
 from models.training.spans import runs
 from realtime.errors import UserError, reported
@@ -52,6 +55,8 @@ CLEAR = 1.0
 STRAIGHT = 0.022
 """Beats of a machine lie within this of their line, s."""
 STRAIGHT_SHARE, AGREED_SHARE = 0.85, 0.6
+SOURCE = "heard"
+"""Source of the truth of what is labelled here."""
 SINGLED = 0.15
 """How much more probable as a downbeat one beat of the bar must be than each other."""
 
@@ -73,6 +78,24 @@ class Labels:
     beats: F64
     valid: list[tuple[float, float]]
     straight: bool
+
+
+class Heard(NamedTuple):
+    """What is found of a recording.
+
+    Attributes
+    ----------
+    frames : ndarray of float32, shape (frames, 144)
+        Features.
+    answers : ndarray of float32, shape (frames, 72)
+        The networks' together (:mod:`~models.beat.answers`).
+    labels : Labels or None
+        None where the networks do not agree.
+    """
+
+    frames: F32
+    answers: F32
+    labels: Labels | None
 
 
 def agreement(first: Times, second: Times) -> Flags:
@@ -168,6 +191,19 @@ def _downbeats(times: Times, logits: F32) -> F64:
     return np.asarray(1 / (1 + np.exp(-near)), float)
 
 
+def _logits(p: F32) -> F32:
+    p = np.clip(p, 1e-5, 1 - 1e-5)
+    out: F32 = np.log(p / (1 - p))
+    return out
+
+
+def _raised(sound: F32) -> F32:
+    """A quiet recording, as loud as the tracker would hear it in the end."""
+    blocks = sound[: len(sound) // HOP * HOP].reshape(-1, HOP)
+    loudest = math.sqrt(float(np.square(blocks).mean(1).max()))
+    return sound * np.float32(min(MOST, max(1.0, math.sqrt(NOMINAL) / max(loudest, 1e-6))))
+
+
 def _sounding(sound: F32) -> tuple[float, float]:
     block = SAMPLE_RATE // 20
     level = np.abs(sound[: len(sound) // block * block]).reshape(-1, block).max(1)
@@ -179,26 +215,23 @@ class Labeller:
     """Networks that are asked together and each alone."""
 
     def __init__(self, paths: list[Path]) -> None:
-        self.nets = [net.eval() for path in paths for net in recovered(path)]
+        self.panel = answers.Panel(paths)
         self.features = Features()
 
-    @torch.no_grad()
-    def __call__(self, sounds: list[F32]) -> list[tuple[F32, Labels | None]]:
-        """Features and labels of each recording, mono at 24 kHz."""
-        found = [self.features.clip(s) for s in sounds]
-        x = np.zeros((max(map(len, found)), len(found), SIZE), np.float32)
-        for k, frames in enumerate(found):
-            x[: len(frames), k] = frames
-        heads = [net(torch.from_numpy(x), net.initial(len(found)))[0] for net in self.nets]
-        beat = np.stack([h.beat.T.numpy() for h in heads])
-        tempo = np.stack([h.tempo.log_softmax(-1).transpose(0, 1).numpy() for h in heads])
-        downbeat = np.mean([h.downbeat.T.numpy() for h in heads], 0)
-        sequences = [smooth.beats(b, t) for b, t in zip([beat.mean(0), *beat], [tempo.mean(0), *tempo])]
+    def __call__(self, sounds: list[F32]) -> list[Heard]:
+        """What is found of each recording, mono at 24 kHz."""
+        found = [self.features.clip(_raised(s)) for s in sounds]
+        told = self.panel(found)
+        whole = told.whole()
+        beat = _logits(np.concatenate([told.beat.mean(0)[None], told.beat])).transpose(0, 2, 1)
+        tempo = np.concatenate([told.tempo.mean(0)[None], told.tempo]).transpose(0, 2, 1, 3)
+        sequences = [smooth.beats(b, np.log(np.maximum(t, 1e-6))) for b, t in zip(beat, tempo)]
         out = []
         for k, sound in enumerate(sounds):
             n = len(found[k])
             together, *alone = (s[k][s[k] < n / FPS] for s in sequences)
-            out.append((found[k], label(together, alone, beat.mean(0)[k, :n], downbeat[k, :n], _sounding(sound))))
+            labels = label(together, alone, beat[0, k, :n], _logits(whole[:n, k, 1]), _sounding(sound))
+            out.append(Heard(found[k], whole[:n, k], labels))
         return out
 
 
@@ -221,15 +254,18 @@ def recordings(folders: list[Path], done: set[str]) -> Iterator[tuple[str, F32]]
             yield name, sound
 
 
-def save(out: Path, name: str, sound: F32, frames: F32, labels: Labels) -> None:
-    """Write sound, features and, last, labels."""
+def save(out: Path, name: str, sound: F32, heard: Heard) -> None:
+    """Write sound, features, answers and, last, labels; nothing is valid where there are none."""
+    labels = heard.labels or Labels(np.zeros((0, 3)), [], False)
     soundfile.write(out / f"{name}.flac", np.clip(sound, -0.999, 0.999), SAMPLE_RATE, subtype="PCM_16")
-    np.save(out / "features" / f"{name}.npy", frames.astype(np.float16))
+    features = out / "features" / f"{name}.npy"
+    answers.save(features, heard.frames)
+    answers.save(answers.kept(features), heard.answers)
     truth = {
         "beats": np.round(labels.beats, 4).tolist(),
         "valid": labels.valid,
         "duration": len(sound) / SAMPLE_RATE,
-        "source": "heard",
+        "source": SOURCE,
         "straight": labels.straight,
     }
     (out / f"{name}.json").write_text(json.dumps(truth))
@@ -243,17 +279,18 @@ def main() -> None:
     ap.add_argument("--networks", type=Path, nargs="+", required=True, help="exported, one or more in each")
     a = ap.parse_args()
     torch.set_num_threads(1)
-    (a.out / "features").mkdir(parents=True, exist_ok=True)
+    a.out.mkdir(parents=True, exist_ok=True)
     ask = Labeller(a.networks)
     waiting: list[tuple[str, F32]] = []
-    tally = {"one line": 0, "in spans": 0, "left out": 0}
+    tally = {"one line": 0, "in spans": 0, "no labels": 0}
 
     def answer() -> None:
-        for (name, sound), (frames, labels) in zip(waiting, ask([s for _, s in waiting])):
-            kind = "left out" if labels is None else "one line" if labels.straight else "in spans"
+        for (name, sound), heard in zip(waiting, ask([s for _, s in waiting])):
+            labels = heard.labels
+            save(a.out, name, sound, heard)
+            kind = "no labels" if labels is None else "one line" if labels.straight else "in spans"
             tally[kind] += 1
             if labels is not None:
-                save(a.out, name, sound, frames, labels)
                 bpm = 60 / float(np.median(np.diff(labels.beats[:, 0])))
                 print(f"{name}: {bpm:.1f} BPM, {kind}, {int(labels.beats[0, 2]) or 'no'} beats a bar", flush=True)
         waiting.clear()

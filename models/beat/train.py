@@ -99,7 +99,11 @@ def main() -> None:
     ap.add_argument("--layers", type=int, default=2)
     ap.add_argument("--resonators", action="store_true", help="add the bank of damped oscillators")
     ap.add_argument("--from", dest="start", type=Path, help="start from this checkpoint or exported network")
-    ap.add_argument("--teacher", type=Path, metavar="ONNX", help="learn from this ensemble's answers as well")
+    learn = ap.add_mutually_exclusive_group()
+    learn.add_argument("--teacher", type=Path, metavar="ONNX", help="learn from this ensemble's answers as well")
+    learn.add_argument(
+        "--answers", action="store_true", help="learn from what models.beat.answers or .hindsight has kept as well"
+    )
     ap.add_argument("--trust", type=float, default=0.5, help="share of the loss that is the teacher's")
     ap.add_argument(
         "--mixed", action="store_true", help="matrices in bfloat16: faster only where the processor has it"
@@ -115,7 +119,7 @@ def main() -> None:
                 pass
     folders = list(zip(a.data, caches, a.weight or [1] * len(caches)))
     frames = int(a.seconds * 50)
-    sampler = Sampler(folders, frames, a.batch, a.seed)
+    sampler = Sampler(folders, frames, a.batch, a.seed, taught=a.answers)
     config = NetConfig(a.core, a.front, a.hidden, a.layers, resonators=a.resonators)
     teachers = distill.Teachers(a.teacher) if a.teacher else None
     if a.start and a.start.suffix == ".onnx":
@@ -133,12 +137,18 @@ def main() -> None:
         if a.refresh and number and number % a.refresh == 0:
             sampler.refresh()
             print(f"step {number}: {len(sampler.items)} pieces, {sampler.hours:.1f} h", flush=True)
-        x, targets = sampler.batch(number)
+        if a.answers:
+            x, targets, taught, weight = sampler.lesson(number)
+        else:
+            x, targets = sampler.batch(number)
+            weight = torch.from_numpy(targets.weight)
         heads, _ = model(x, net.initial(x.shape[1]))
         hard = losses(heads, targets)
-        if teachers is None:
+        if teachers is not None:
+            taught = teachers(x)
+        elif not a.answers:
             return hard
-        soft = distill.losses(heads, teachers(x), targets)
+        soft = distill.losses(heads, taught, weight)
         return {k: v * (1 - a.trust) for k, v in hard.items()} | {k: v * a.trust for k, v in soft.items()}
 
     about: dict[str, Any] = {"seed": a.seed, "config": asdict(config), "hours": sampler.hours}

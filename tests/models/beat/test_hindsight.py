@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-from models.beat import hindsight, smooth
+from models.beat import answers, hindsight, smooth
 from models.beat.features import FPS, LABEL_DELAY
 from models.beat.targets import TEMPO_BINS, frame_times, tempo_position
 from models.training.dataset import cached_pieces
@@ -139,13 +139,33 @@ def test_a_folder_of_music_becomes_training_data(
     out = tmp_path / "out"
     monkeypatch.setattr("sys.argv", ["hindsight", str(out), "--music", str(music), "--networks", str(WEIGHTS)])
     hindsight.main()
-    assert "one line: 1, in spans: 0, left out: 0" in capsys.readouterr().out
+    assert "one line: 1, in spans: 0, no labels: 0" in capsys.readouterr().out
     [(piece, frames)] = cached_pieces(out, out / "features")
     assert 60 / np.median(np.diff(piece.beats[:, 0])) == pytest.approx(120, abs=0.2)
     on_kick = np.abs(piece.beats[:, 0] / 0.5 - np.round(piece.beats[:, 0] / 0.5)).max() * 0.5
     assert on_kick < 0.03
     assert len(np.load(frames)) == pytest.approx((40 + LABEL_DELAY) * FPS, abs=5)
     assert json.loads((out / f"{piece.name}.json").read_text())["source"] == "heard"
+    told = np.load(answers.kept(frames))
+    times = frame_times(len(told))
+    at = [np.abs(times - beat).argmin() for beat in piece.beats[8:-4, 0]]
+    assert told[at, 0].mean() > 5 * np.median(told[:, 0]), "answers are kept beside the labels"
+
+
+def test_music_on_which_no_two_agree_is_kept_without_labels(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    music = tmp_path / "music"
+    music.mkdir()
+    hiss = 0.1 * np.random.default_rng(0).standard_normal(24_000 * 36).astype(np.float32)
+    soundfile.write(music / "hiss.wav", hiss, 24_000)
+    out = tmp_path / "out"
+    monkeypatch.setattr("sys.argv", ["hindsight", str(out), "--music", str(music), "--networks", str(WEIGHTS)])
+    hindsight.main()
+    assert "no labels: 1" in capsys.readouterr().out
+    [(piece, frames)] = cached_pieces(out, out / "features")
+    assert len(piece.valid) == len(piece.beats) == 0
+    assert answers.kept(frames).exists()
 
 
 def test_a_folder_without_music_is_named_in_one_line(tmp_path: Path) -> None:
