@@ -26,8 +26,8 @@ def assert_whole(points: list, given_up: int = 0, slew: float = 0.04, sent_ahead
     """Tick by tick: none doubled, none missing beyond those the host says it gave up because the machine stalled,
     none nearer or farther than the slew bound around either tempo.
 
-    A tick may be on its way already, `sent_ahead` seconds before its time, when a correction begins: the step after
-    it makes up for what it lacks of that.
+    A tick may be on its way already, `sent_ahead` seconds before its time, when a correction begins: the step
+    after it makes up for what it lacks of that.
     """
     near = 1e-6 + slew * sent_ahead
     steps = [(b.position - a.position) * 24 for a, b in pairwise(points)]
