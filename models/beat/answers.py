@@ -12,7 +12,6 @@ improves ImageNet classification" (2020).
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -23,6 +22,7 @@ import torch
 
 from models.beat.distill import probabilities, recovered
 from models.beat.features import SIZE, VIEWS
+from models.training.dataset import save_frames
 from realtime.errors import UserError, reported
 from realtime.hosting.spectral import logarithm
 
@@ -42,15 +42,6 @@ def seen(frames: F32, gains: F32) -> F32:
 def kept(features: Path) -> Path:
     """Where the answers to the recording lie whose features are in the file `features`."""
     return features.parent.parent / "answers" / features.name
-
-
-def save(path: Path, array: F32) -> None:
-    """Write atomically, in half precision."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(".part")
-    with partial.open("wb") as file:
-        np.save(file, array.astype(np.float16))
-    os.replace(partial, path)
 
 
 class Answered(NamedTuple):
@@ -112,7 +103,7 @@ def main() -> None:
             found = [np.load(p).astype(np.float32) for p in some]
             whole = ask(found).whole()
             for k, path in enumerate(some):
-                save(kept(path), whole[: len(found[k]), k])
+                save_frames(kept(path), whole[: len(found[k]), k])
         print(f"{folder}: {len(missing)} answered, {len(paths) - len(missing)} had been", flush=True)
 
 

@@ -26,7 +26,7 @@ BLANK = (0, 0, 0, 0, IGNORE, IGNORE, 1)
 """Each of the targets in silence."""
 
 
-class Sequence(NamedTuple):
+class Excerpt(NamedTuple):
     """What is to be heard, and what to be said of it.
 
     Attributes
@@ -104,14 +104,14 @@ class Sampler:
         beat, downbeat, *rest = torch.from_numpy(taught).split(HEADS, -1)
         return torch.from_numpy(x), targets, Heads(beat[..., 0], downbeat[..., 0], *rest), torch.from_numpy(sounds)
 
-    def _batch(self, step: int, augment: bool) -> Sequence:
+    def _batch(self, step: int, augment: bool) -> Excerpt:
         rng = np.random.default_rng((self.seed, step))
         rows = [self._sequence(rng, augment) for _ in range(self.size)]
         x, targets, taught, sounds = zip(*rows)
         stacked = Targets(*(np.stack(columns, 1) for columns in zip(*targets)))
-        return Sequence(np.stack(x, 1), stacked, np.stack(taught, 1), np.stack(sounds, 1))
+        return Excerpt(np.stack(x, 1), stacked, np.stack(taught, 1), np.stack(sounds, 1))
 
-    def _sequence(self, rng: np.random.Generator, augment: bool) -> Sequence:
+    def _sequence(self, rng: np.random.Generator, augment: bool) -> Excerpt:
         """One sequence; now and then two pieces, hard cut."""
         cut = int(rng.integers(self.frames // 4, 3 * self.frames // 4)) if augment and rng.random() < 0.2 else 0
         parts = [self._crop(rng, n, augment) for n in ([cut, self.frames - cut] if cut else [self.frames])]
@@ -122,9 +122,9 @@ class Sampler:
             if self.taught and rng.random() < VIEWED:
                 heard = answers.seen(heard, VIEWS[1])
         joined = Targets(*(np.concatenate(columns) for columns in zip(*targets)))
-        return Sequence(heard, joined, np.concatenate(taught), np.concatenate(sounds))
+        return Excerpt(heard, joined, np.concatenate(taught), np.concatenate(sounds))
 
-    def _crop(self, rng: np.random.Generator, frames: int, augment: bool) -> Sequence:
+    def _crop(self, rng: np.random.Generator, frames: int, augment: bool) -> Excerpt:
         piece, path = self.items[int(rng.integers(len(self.items)))]
         stretch = float(np.exp(rng.uniform(*STRETCH))) if augment and rng.random() < 0.3 else 1.0
         features = np.load(path, mmap_mode="r")
@@ -148,8 +148,8 @@ class Sampler:
         t = t._replace(tempo=(t.tempo * stretch).astype(np.float32), weight=t.weight * sounds)
         silence = min(silence, frames // 2)
         if not silence:
-            return Sequence(x, t, taught, sounds)
-        return Sequence(*_after_silence(x, t, silence), *(_later(a, silence) for a in (taught, sounds)))
+            return Excerpt(x, t, taught, sounds)
+        return Excerpt(*_after_silence(x, t, silence), *(_later(a, silence) for a in (taught, sounds)))
 
     @staticmethod
     def _play_on_one(rng: np.random.Generator, piece: Piece, latest: int, start: int) -> tuple[int, int]:

@@ -33,7 +33,7 @@ from models.beat import answers, smooth
 from models.beat.features import FPS, HOP, LABEL_DELAY, SAMPLE_RATE, Features
 from models.beat.recordings import SOUND, load_sound
 from models.dsp.programme import MOST, NOMINAL
-from models.training.dataset import read_audio
+from models.training.dataset import read_audio, save_frames
 from models.training.spans import runs
 from realtime.errors import UserError, reported
 
@@ -44,8 +44,6 @@ Times = npt.NDArray[np.floating]
 
 SHORTEST, LONGEST = 35.0, 120.0
 """Seconds of a recording that is used, and how much of it."""
-TOGETHER = 8
-"""Recordings at a time."""
 SAME = 0.045
 """Beats of two networks that are nearer than this are one, s."""
 RUN = 16
@@ -55,8 +53,6 @@ CLEAR = 1.0
 STRAIGHT = 0.022
 """Beats of a machine lie within this of their line, s."""
 STRAIGHT_SHARE, AGREED_SHARE = 0.85, 0.6
-SOURCE = "heard"
-"""Source of the truth of what is labelled here."""
 SINGLED = 0.15
 """How much more probable as a downbeat one beat of the bar must be than each other."""
 
@@ -259,13 +255,13 @@ def save(out: Path, name: str, sound: F32, heard: Heard) -> None:
     labels = heard.labels or Labels(np.zeros((0, 3)), [], False)
     soundfile.write(out / f"{name}.flac", np.clip(sound, -0.999, 0.999), SAMPLE_RATE, subtype="PCM_16")
     features = out / "features" / f"{name}.npy"
-    answers.save(features, heard.frames)
-    answers.save(answers.kept(features), heard.answers)
+    save_frames(features, heard.frames)
+    save_frames(answers.kept(features), heard.answers)
     truth = {
         "beats": np.round(labels.beats, 4).tolist(),
         "valid": labels.valid,
         "duration": len(sound) / SAMPLE_RATE,
-        "source": SOURCE,
+        "source": "heard",
         "straight": labels.straight,
     }
     (out / f"{name}.json").write_text(json.dumps(truth))
@@ -297,7 +293,7 @@ def main() -> None:
 
     for item in recordings(a.music, {p.stem for p in a.out.glob("*.json")}):
         waiting.append(item)
-        if len(waiting) == TOGETHER:
+        if len(waiting) == answers.TOGETHER:
             answer()
     if waiting:
         answer()

@@ -92,18 +92,23 @@ def read_audio(path: Path, rate: int = 24_000) -> F32:
     return samples.mean(axis=1)
 
 
+def save_frames(path: Path, frames: F32) -> None:
+    """Write frames of a recording atomically, in half precision."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    with partial.open("wb") as file:
+        np.save(file, frames.astype(np.float16))
+    os.replace(partial, path)
+
+
 def cache_features(folder: Path, cache: Path, extractor: Extractor) -> Iterator[Path]:
     """Write ``NAME.npy`` for every piece that has none yet; yields each as it is done."""
-    cache.mkdir(parents=True, exist_ok=True)
     for path in pieces(folder):
         target = cache / f"{path.stem}.npy"
         if target.exists():
             continue
-        frames = extractor.clip(read_audio(path.with_suffix(".flac"))).astype(np.float16)
-        partial = target.with_suffix(".part")
-        with partial.open("wb") as file:
-            np.save(file, frames)
-        os.replace(partial, target)
+        frames = extractor.clip(read_audio(path.with_suffix(".flac")))
+        save_frames(target, frames)
         yield target
 
 

@@ -17,7 +17,7 @@ from models.beat.network import HEADS, BeatNet, NetConfig
 from models.beat.targets import TEMPO_BINS, frame_times, tempo_position
 from models.dsp.stepper import Stepper
 from models.training import loop
-from models.training.dataset import cache_features
+from models.training.dataset import cache_features, save_frames
 from realtime.errors import UserError
 from tests.fixtures.beats import grid
 
@@ -47,7 +47,7 @@ def folder(tmp_path):
         told[:, 0] = np.clip(1 - near / 0.03, 0, 1)
         told[:, 2 + round(float(tempo_position(np.float32(BPM))))] = 1.0
         if path.stem != "00000001":
-            answers.save(answers.kept(path), told)
+            save_frames(answers.kept(path), told)
     return tmp_path
 
 
