@@ -91,8 +91,9 @@ def run(args: argparse.Namespace) -> int:
         window.watch(_Nurse(window, host, client).look)
     if args.replay:
         window.recording.replay(args.replay)
-    signal.signal(signal.SIGINT, lambda *_: window.close())
-    signal.signal(signal.SIGTERM, lambda *_: window.close())
+    for number in (signal.SIGINT, signal.SIGTERM):
+        # Python may hear of it in the middle of painting: the window has to stay until that is done
+        signal.signal(number, lambda *_: QTimer.singleShot(0, window.close))
     window.showFullScreen() if args.full_screen else window.show()
     if args.full_screen:
         window._trim()

@@ -309,7 +309,6 @@ class Window(QMainWindow):
     def closeEvent(self, event: QCloseEvent) -> None:
         """End in order: recording finished, looks remembered, line cut."""
         self.pulse.stop()
-        self.setUpdatesEnabled(False)  # a last repaint would find its surface gone
         self.recording.finish()
         self.remember()
         self.model.feed.close()

@@ -172,3 +172,31 @@ def test_the_whole_thing_starts_shows_and_ends(tmp_path: Path) -> None:
     assert not said.strip(), said
     assert not host.is_running() or host.status() == psutil.STATUS_ZOMBIE
     assert (tmp_path / "gui.json").is_file()
+
+
+ENDED_WHILE_PAINTING = """
+import os, signal, sys
+from gui.stage import Stage
+from realtime.cli.main import main
+
+paint, painted = Stage.paintEvent, []
+
+
+def paint_and_be_told_to_end(self, event):
+    painted.append(event)
+    if len(painted) == 5:
+        os.kill(os.getpid(), signal.SIGTERM)
+    paint(self, event)
+
+
+Stage.paintEvent = paint_and_be_told_to_end
+sys.exit(main(["gui", "--connect", "127.0.0.1:1"]))
+"""
+
+
+def test_told_to_end_in_the_middle_of_painting_it_paints_first(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ENDED_WHILE_PAINTING],
+        cwd=ROOT, env=os.environ | {"SIDECHAIN_CONFIG": str(tmp_path)}, capture_output=True, text=True, timeout=60,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.strip()) == (0, "")
