@@ -18,13 +18,13 @@ case $profile in
                   libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1)
         target=".[gui]" ;;
   test) packages=(libportaudio2 jackd2 pulseaudio pulseaudio-utils libasound2-plugins liblo-tools xvfb
-                  puredata-core qlcplus iproute2 vamp-examples libchromaprint1
+                  puredata-core qlcplus iproute2 vamp-examples libchromaprint1 libopenmpt0
                   libegl1 libgl1 libxkbcommon-x11-0 libdbus-1-3 libfontconfig1
                   libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0
                   libxcb-render-util0 libxcb-shape0 libxcb-xinerama0 libxcb-xkb1)
         target=".[dev,gui,cluster,hub,demucs,link,fingerprint,similarity]" ;;
   train) packages=(libportaudio2 fluidsynth libfluidsynth3 fluid-soundfont-gm fluidr3mono-gm-soundfont
-                   musescore-general-soundfont-small opl3-soundfont timgm6mb-soundfont espeak-ng)
+                   musescore-general-soundfont-small opl3-soundfont timgm6mb-soundfont espeak-ng libopenmpt0)
          target=".[dev,speech]" ;;
   *)    say "unknown profile '$profile' (run, gui, test, train)" >&2; exit 2 ;;
 esac

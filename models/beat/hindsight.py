@@ -6,7 +6,8 @@ Several networks are asked, together and each alone, for the most likely beats o
 (``smooth.py``). Where all agree, their beats are taken for true; where most of these lie on one line, as those of
 machines do, the line is drawn through the whole recording, so that intros, breakdowns and what a live tracker
 hears before it has locked are labelled as well. Bars are numbered where the downbeats single out one beat
-of three or four. Everything else is masked, but the networks' answers to all of it are kept as well
+of three or four. Music of which ``NAME.rows`` are there as well (:mod:`models.training.modules`) has its beats on
+rows, at the networks' tempo. Everything else is masked, but the networks' answers to all of it are kept as well
 (``answers.py``), for a training to learn from (``train --answers``). Learning from one's own answers: D.-H. Lee,
 "Pseudo-label" (2013); Q. Xie et al., "Self-training with noisy student" (2020).
 
@@ -18,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,11 +29,11 @@ import numpy.typing as npt
 import soundfile
 import torch
 
-from models.beat import answers, smooth
+from models.beat import answers, rows, smooth
 from models.beat.features import FPS, HOP, LABEL_DELAY, SAMPLE_RATE, Features
 from models.beat.recordings import SOUND, load_sound
 from models.dsp.programme import MOST, NOMINAL
-from models.training.dataset import read_audio, save_frames
+from models.training.dataset import name_of, read_audio, save_frames
 from models.training.spans import runs
 from realtime.errors import UserError, reported
 
@@ -48,8 +48,9 @@ SAME = 0.045
 """Beats of two networks that are nearer than this are one, s."""
 RUN = 16
 """Beats in agreement that make a span."""
-CLEAR = 1.0
-"""Nats that beats must add on the mean: below that they often lie between the true ones."""
+CLEAR, COUNTED = 1.0, 0.2
+"""Nats that beats must add on the mean: below that they often lie between the true ones; and where rows tell where
+they lie, which the networks must not deny."""
 STRAIGHT = 0.022
 """Beats of a machine lie within this of their line, s."""
 STRAIGHT_SHARE, AGREED_SHARE = 0.85, 0.6
@@ -74,6 +75,23 @@ class Labels:
     beats: F64
     valid: list[tuple[float, float]]
     straight: bool
+
+
+class Recording(NamedTuple):
+    """What is to be labelled.
+
+    Attributes
+    ----------
+    name : str
+    sound : ndarray of float32, shape (n,)
+        Mono at 24 kHz.
+    rows : ndarray, shape (m, 3), optional
+        From :class:`models.training.modules.Played`.
+    """
+
+    name: str
+    sound: F32
+    rows: F64 | None = None
 
 
 class Heard(NamedTuple):
@@ -156,14 +174,12 @@ def label(
     together = together[(together >= sounding[0]) & (together <= sounding[1])]
     if len(together) < 2 * RUN:
         return None
-    gain = smooth.bonus(beat)
-    at = np.clip(np.round(((together + LABEL_DELAY) * FPS - 1) * smooth.FINE).astype(int), 0, len(gain) - 1)
     same = np.all([agreement(together, other) for other in alone], 0)
     spans = runs(same, RUN)
     inside = np.zeros(len(together), bool)
     for a, b in spans:
         inside[a:b] = True
-    if inside.sum() < 2 * RUN or gain[at][inside].mean() < CLEAR:
+    if inside.sum() < 2 * RUN or rows.gain(together, beat)[inside].mean() < CLEAR:
         return None
     start, period, share = line(together)
     if share >= STRAIGHT_SHARE and inside.mean() >= AGREED_SHARE:
@@ -179,6 +195,17 @@ def label(
             times[i] = np.polyval(np.polyfit(near - i, together[near], 1), 0)
         valid.append((float(times[a]), float(times[b - 1])))
     return Labels(np.column_stack([times, np.zeros((len(times), 2))]), valid, False)
+
+
+def counted(known: F64, together: Times, beat: F32, sounding: tuple[float, float]) -> Labels | None:
+    """Labels of music whose rows are `known`; otherwise as :func:`label`."""
+    together = together[(together >= sounding[0]) & (together <= sounding[1])]
+    if len(together) < 2 * RUN:
+        return None
+    found = rows.beats(known, together, beat)
+    if found is None or rows.gain(found[:, 0], beat).mean() < COUNTED:
+        return None
+    return Labels(found, [sounding], line(found[:, 0])[2] >= STRAIGHT_SHARE)
 
 
 def _downbeats(times: Times, logits: F32) -> F64:
@@ -214,27 +241,30 @@ class Labeller:
         self.panel = answers.Panel(paths)
         self.features = Features()
 
-    def __call__(self, sounds: list[F32]) -> list[Heard]:
-        """What is found of each recording, mono at 24 kHz."""
-        found = [self.features.clip(_raised(s)) for s in sounds]
+    def __call__(self, recordings: Sequence[Recording]) -> list[Heard]:
+        """What is found of each."""
+        found = [self.features.clip(_raised(r.sound)) for r in recordings]
         told = self.panel(found)
         whole = told.whole()
         beat = _logits(np.concatenate([told.beat.mean(0)[None], told.beat])).transpose(0, 2, 1)
         tempo = np.concatenate([told.tempo.mean(0)[None], told.tempo]).transpose(0, 2, 1, 3)
         sequences = [smooth.beats(b, np.log(np.maximum(t, 1e-6))) for b, t in zip(beat, tempo)]
         out = []
-        for k, sound in enumerate(sounds):
+        for k, (_, sound, known) in enumerate(recordings):
             n = len(found[k])
             together, *alone = (s[k][s[k] < n / FPS] for s in sequences)
-            labels = label(together, alone, beat[0, k, :n], _logits(whole[:n, k, 1]), _sounding(sound))
+            if known is None:
+                labels = label(together, alone, beat[0, k, :n], _logits(whole[:n, k, 1]), _sounding(sound))
+            else:
+                labels = counted(known, together, beat[0, k, :n], _sounding(sound))
             out.append(Heard(found[k], whole[:n, k], labels))
         return out
 
 
-def recordings(folders: list[Path], done: set[str]) -> Iterator[tuple[str, F32]]:
-    """Name and sound (mono, 24 kHz) of every recording that is long enough and not `done`."""
+def recordings(folders: list[Path], done: set[str]) -> Iterator[Recording]:
+    """Every recording that is long enough and not `done`."""
     for path in sorted(p for d in folders for p in d.rglob("*") if p.suffix.lower() in SOUND and p.is_file()):
-        name = re.sub(r"[^A-Za-z0-9]+", "_", f"{path.parent.name}__{path.stem}")[:80]
+        name = name_of(path)
         if name in done:
             continue
         try:
@@ -247,7 +277,8 @@ def recordings(folders: list[Path], done: set[str]) -> Iterator[tuple[str, F32]]
             print(f"{path}: left out ({error})")
             continue
         if np.abs(sound).max() > 1e-3:
-            yield name, sound
+            known = path.with_suffix(".rows")
+            yield Recording(name, sound, np.loadtxt(known, ndmin=2) if known.exists() else None)
 
 
 def save(out: Path, name: str, sound: F32, heard: Heard) -> None:
@@ -277,14 +308,15 @@ def main() -> None:
     torch.set_num_threads(1)
     a.out.mkdir(parents=True, exist_ok=True)
     ask = Labeller(a.networks)
-    waiting: list[tuple[str, F32]] = []
-    tally = {"one line": 0, "in spans": 0, "no labels": 0}
+    waiting: list[Recording] = []
+    tally = {"one line": 0, "rows": 0, "in spans": 0, "no labels": 0}
 
     def answer() -> None:
-        for (name, sound), heard in zip(waiting, ask([s for _, s in waiting])):
+        for (name, sound, known), heard in zip(waiting, ask(waiting)):
             labels = heard.labels
             save(a.out, name, sound, heard)
             kind = "no labels" if labels is None else "one line" if labels.straight else "in spans"
+            kind = "rows" if labels is not None and known is not None else kind
             tally[kind] += 1
             if labels is not None:
                 bpm = 60 / float(np.median(np.diff(labels.beats[:, 0])))

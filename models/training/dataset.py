@@ -12,6 +12,7 @@ import argparse
 import importlib
 import json
 import os
+import re
 import time
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
@@ -90,6 +91,11 @@ def read_audio(path: Path, rate: int = 24_000) -> F32:
     if found != rate:
         raise UserError(f"{path}: {found} Hz, expected {rate} Hz")
     return samples.mean(axis=1)
+
+
+def name_of(path: Path) -> str:
+    """What a recording is called where those of many folders lie side by side."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", f"{path.parent.name} {path.stem}")[:80]
 
 
 def save_frames(path: Path, frames: F32) -> None:

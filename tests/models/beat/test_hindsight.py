@@ -136,11 +136,15 @@ def test_a_folder_of_music_becomes_training_data(
             sound[at : at + 2000] += 0.5 * burst
     soundfile.write(music / "a song.ogg", 0.5 * sound, 44_100)
     soundfile.write(music / "short.wav", sound[:88_200], 44_100)
+    soundfile.write(music / "tracker.flac", 0.5 * sound, 44_100)
+    grid = np.column_stack([0.125 * np.arange(316), np.arange(316) % 64, np.full(316, 64)])
+    np.savetxt(music / "tracker.rows", grid, "%.4f")
     out = tmp_path / "out"
     monkeypatch.setattr("sys.argv", ["hindsight", str(out), "--music", str(music), "--networks", str(WEIGHTS)])
     hindsight.main()
-    assert "one line: 1, in spans: 0, no labels: 0" in capsys.readouterr().out
-    [(piece, frames)] = cached_pieces(out, out / "features")
+    assert "one line: 1, rows: 1, in spans: 0, no labels: 0" in capsys.readouterr().out
+    (piece, frames), (tracker, _) = cached_pieces(out, out / "features")
+    assert tracker.beats[:6] == pytest.approx(np.column_stack([0.5 * np.arange(6), [1, 2, 3, 4, 1, 2], [4] * 6]))
     assert 60 / np.median(np.diff(piece.beats[:, 0])) == pytest.approx(120, abs=0.2)
     on_kick = np.abs(piece.beats[:, 0] / 0.5 - np.round(piece.beats[:, 0] / 0.5)).max() * 0.5
     assert on_kick < 0.03
