@@ -5,8 +5,9 @@
 Runs the shipped tracker on the recordings of each DIR (as for ``sidechain bench beat``) and notes, for every beat
 sent, the belief's share, how long the pulse had been followed, how clearly its beats were heard, and whether a
 true beat lay within 70 ms. SOUNDS are folders of speech and noise, in which every beat is wrong; up to three
-minutes of each are joined. Prints how often beats of each confidence were right, then the constants that logistic
-regression finds on each folder alone, with the calibration error they have on the others, and on all together.
+minutes of each are joined. Prints how often beats of each confidence were right and how many had enough to lock the
+clock, then the constants that logistic regression finds on each folder alone, with the calibration error they have
+on the others, and on all together.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ from realtime.errors import UserError
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 TOLERANCE = 0.070
+LOCKS = 0.6
+"""Confidence at which the clock locks."""
 
 
 def collect(recordings: Recordings, tracker: Tracker) -> tuple[F64, F64]:
@@ -109,8 +112,14 @@ def main(argv: list[str] | None = None) -> int:
         print(problem, file=sys.stderr)
         return 2
     for folder, (x, y) in found.items():
-        rows, error = reliability(probability(x, np.array(CALIBRATION)), y)
-        print(f"{folder.name}: {len(y)} beats, {y.mean():.3f} right; calibration error {error:.3f}")
+        sure = probability(x, np.array(CALIBRATION))
+        rows, error = reliability(sure, y)
+        locks = sure >= LOCKS
+        wrong = float(locks[y == 0].mean()) if (y == 0).any() else 0.0
+        print(
+            f"{folder.name}: {len(y)} beats, {y.mean():.3f} right; calibration error {error:.3f}; "
+            f"{LOCKS} and more: {locks.mean():.3f}, of the wrong ones {wrong:.3f}"
+        )
         for low, count, told, true in rows:
             print(f"  {low:.1f}… {count:6d} beats  confidence {told:.2f}  right {true:.2f}")
     for folder, (x, y) in found.items():

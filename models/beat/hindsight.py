@@ -263,9 +263,9 @@ class Labeller:
 
 def recordings(folders: list[Path], done: set[str]) -> Iterator[Recording]:
     """Every recording that is long enough and not `done`."""
-    for path in sorted(p for d in folders for p in d.rglob("*") if p.suffix.lower() in SOUND and p.is_file()):
-        name = name_of(path)
-        if name in done:
+    for folder, path in sorted((d, p) for d in folders for p in d.rglob("*") if p.suffix.lower() in SOUND):
+        name = name_of(path, folder)
+        if name in done or not path.is_file():
             continue
         try:
             about = soundfile.info(path)

@@ -93,9 +93,9 @@ def read_audio(path: Path, rate: int = 24_000) -> F32:
     return samples.mean(axis=1)
 
 
-def name_of(path: Path) -> str:
-    """What a recording is called where those of many folders lie side by side."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", f"{path.parent.name} {path.stem}")[:80]
+def name_of(path: Path, folder: Path) -> str:
+    """What a file somewhere in `folder` is called where those of many places lie side by side."""
+    return re.sub(r"[^A-Za-z0-9]+", "_", str(path.relative_to(folder).with_suffix("")))[-100:]
 
 
 def save_frames(path: Path, frames: F32) -> None:

@@ -106,11 +106,11 @@ def main() -> None:
     a = ap.parse_args()
     player = Player()
     a.out.mkdir(parents=True, exist_ok=True)
-    found = sorted(p for d in a.music for p in d.rglob("*") if p.suffix.lower() in KINDS and p.is_file())
+    found = sorted((d, p) for d in a.music for p in d.rglob("*") if p.suffix.lower() in KINDS and p.is_file())
     if not found:
         raise UserError(f"{a.music[0]}: no modules ({', '.join(sorted(KINDS))}); give folders with some")
     kept = 0
-    for path in found:
+    for folder, path in found:
         try:
             played = player.play(path)
         except UserError as error:
@@ -119,7 +119,7 @@ def main() -> None:
         loudest = float(np.abs(played.sound).max(initial=0.0))
         if len(played.sound) < SHORTEST * RATE or loudest < 1e-3:
             continue
-        name = name_of(path)
+        name = name_of(path, folder)
         sound = played.sound * np.float32(min(1.0, 0.99 / loudest))
         soundfile.write(a.out / f"{name}.flac", sound, RATE, subtype="PCM_16")
         np.savetxt(a.out / f"{name}.rows", played.rows, ["%.4f", "%d", "%d"], "\t")

@@ -13,6 +13,7 @@ JOBS ?= $(shell getconf _NPROCESSORS_ONLN)
 RUN := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/python -m models
 MUSIC := $(WORK)/music
 PACKAGES := $(WORK)/packages
+GAMES := $(WORK)/games
 BANK := $(WORK)/bank
 
 SPEECH_PACKAGES := asterisk-core-sounds-en-g722 asterisk-core-sounds-es-g722 asterisk-core-sounds-fr-g722 \
@@ -26,6 +27,19 @@ MUSIC_PACKAGES := amoebax-data asc-music blobwars-data boswars-data btanks-data 
   lincity-ng-data lugaru-data marsshooter-data naev-data neverball-data nexuiz-music openclonk-data pathological \
   pushover-data redeclipse-data singularity-music starfighter-data supertux-data supertuxkart-data trackballs-data \
   ufoai-music warmux-data warzone2100-music wizznic-data xmoto-data zaz-data
+GAME_PACKAGES := a7xpg-data angrydd ardentryst ballz-data bb berusky2-data biniax2-data black-box blockout2 bomberclone-data \
+  bugsquish castle-game-engine-doc cavepacker-data ceferino-data circuslinux-data colobot-common-sounds \
+  criticalmass-data csmash-demosong cube2-data cuyo-data davegnukem-data dodgindiamond2 enigma-data \
+  epiphany-data fillets-ng-data flobopuyo freecol freedroid-data fretsonfire-songs-muldjord \
+  fretsonfire-songs-sectoid gemdropx gigalomania-data gl-117-data glob2-data gltron gunroar-data gweled \
+  hannah-data hedgewars-data heroes-sound-tracks hex-a-hop-data ironseed-data lordsawar-data madbomber-data \
+  megaglest-data miceamaze monsterz-data mu-cade-data neverball-common njam-data noiz2sa-data \
+  open-invaders-data pachi-data parsec47-data pathogen pax-britannica-data pekka-kana-2-data penguin-command \
+  performous phlipple-data pinball-table-gnu-data pinball-table-hurd-data pingus-data pink-pony-data \
+  planetblupi-music-ogg plee-the-bear-data powermanga-data rafkill-data raincat-data ri-li-data rockdodger \
+  rrootage-data scorched3d-data seahorse-adventures solarwolf tecnoballz-data titanion-data tomatoes-data \
+  torcs-data torus-trooper-data tumiki-fighters-data tuxfootball tuxmath-data tuxtype-data unknown-horizons \
+  vectoroids vodovod vonsh vor wesnoth-1.16-music widelands-data wordwarvi-sound
 NOISE_PACKAGES := searchandrescue-data sonic-pi-samples ufoai-sound
 FONT_PACKAGES := csound-soundfont denemo-data freepats lmms-common minuet-data
 
@@ -44,6 +58,10 @@ $(MUSIC)/.done: | train-tools
 
 $(PACKAGES)/.done: | train-tools
 	scripts/fetch_packages.sh $(PACKAGES) $(SPEECH_PACKAGES) $(MUSIC_PACKAGES) $(NOISE_PACKAGES) $(FONT_PACKAGES)
+	touch $@
+
+$(GAMES)/.done: | train-tools
+	scripts/fetch_packages.sh $(GAMES) $(GAME_PACKAGES)
 	touch $@
 
 $(BANK).json: $(PACKAGES)/.done

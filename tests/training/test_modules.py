@@ -60,10 +60,10 @@ def test_long_ones_become_sound_and_rows_and_what_is_none_is_told(tmp_path: Path
     assert done.returncode == 0, done.stderr
     assert "model.mod: not a module that libopenmpt plays; leave it out" in done.stdout
     assert "1 of 3 modules played" in done.stdout
-    assert sorted(p.name for p in out.iterdir()) == ["a_game_long_tune.flac", "a_game_long_tune.rows"]
-    about = soundfile.info(out / "a_game_long_tune.flac")
+    assert sorted(p.name for p in out.iterdir()) == ["long_tune.flac", "long_tune.rows"]
+    about = soundfile.info(out / "long_tune.flac")
     assert (about.samplerate, about.channels) == (RATE, 1)
-    rows = np.loadtxt(out / "a_game_long_tune.rows", ndmin=2)
+    rows = np.loadtxt(out / "long_tune.rows", ndmin=2)
     assert rows[4] == pytest.approx([4 * ROW, 4, 64], abs=0.003)
 
 
