@@ -5,9 +5,9 @@
 Runs the shipped tracker on the recordings of each DIR (as for ``sidechain bench beat``) and notes, for every beat
 sent, the belief's share, how long the pulse had been followed, how clearly its beats were heard, and whether a
 true beat lay within 70 ms. SOUNDS are folders of speech and noise, in which every beat is wrong; up to three
-minutes of each are joined. Prints how often beats of each confidence were right and how many had enough to lock the
-clock, then the constants that logistic regression finds on each folder alone, with the calibration error they have
-on the others, and on all together.
+minutes of each are joined. Prints how often beats of each confidence were right and how many had enough to lock
+the clock, then the constants that logistic regression finds on each folder alone, with the calibration error they
+have on the others, and on all together.
 """
 
 from __future__ import annotations
