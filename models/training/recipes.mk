@@ -68,8 +68,8 @@ $(BANK).json: $(PACKAGES)/.done
 	$(RUN).voice.corpus $(BANK) --human $(PACKAGES) --fsdd $(TRAIN)/fsdd
 
 # --- one each --------------------------------------------------------------------------------------------------
-# Two teachers, a network that learns from both, the same after it has heard real music that the three answer together,
-# and the count of the bar (models/beat/CARD.md).
+# Two teachers, a network that learns from both, the same after it has heard real music that the three answer together
+# (what its modules' rows tell is kept), and the count of the bar (models/beat/CARD.md).
 BEAT := $(WORK)/beat
 TRAIN_BEAT := $(RUN).beat.train --core ssm --hidden 144 --layers 4
 train-beat: $(BEAT)/final.pt $(BEAT)/bars.onnx
@@ -77,6 +77,7 @@ train-beat: $(BEAT)/final.pt $(BEAT)/bars.onnx
 $(BEAT)/music/.done: PIECES := --hours 33 --seed 5000000
 $(BEAT)/more/.done: PIECES := --hours 16.6 --seed 6000000
 $(BEAT)/new/.done: PIECES := --hours 9 --seed 66000000
+$(BEAT)/newer/.done: PIECES := --hours 9 --seed 77000000
 $(BEAT)/%/.done: | train-tools
 	$(RUN).training.render --data $(TRAIN) --out $(@D) $(PIECES) --mix $(TRAINED_MIX) --jobs $(JOBS)
 	$(RUN).training.dataset $(@D) $(@D)/features --features models.beat.features:Features
@@ -94,11 +95,17 @@ $(BEAT)/student/final.pt: $(BEAT)/more/.done $(BEAT)/teachers.onnx
 	$(TRAIN_BEAT) --data $(<D) --out $(@D) --seed 41 --batch 14 --seconds 28 --rate 1e-3 --steps 700 \
 	  --teacher $(BEAT)/teachers.onnx --from $(BEAT)/teachers.onnx --trust 0.5
 
+$(BEAT)/tunes/.done: $(PACKAGES)/.done $(GAMES)/.done
+	$(RUN).training.modules $(@D) --music $(HEARD)
+	touch $@
+
+$(BEAT)/tunes/.done $(BEAT)/final.pt: HEARD := $(addprefix $(PACKAGES)/,$(MUSIC_PACKAGES)) $(addprefix $(GAMES)/,$(GAME_PACKAGES))
 $(BEAT)/final.pt: PANEL := --networks $(BEAT)/teachers.onnx $(BEAT)/student/beat.onnx
-$(BEAT)/final.pt: $(BEAT)/new/.done $(BEAT)/student/final.pt $(PACKAGES)/.done
-	$(RUN).beat.answers $(<D) $(PANEL)
-	$(RUN).beat.hindsight $(BEAT)/real --music $(addprefix $(PACKAGES)/,$(MUSIC_PACKAGES)) $(PANEL)
-	$(TRAIN_BEAT) --data $(<D) $(BEAT)/real --out $(@D) --seed 81 --batch 14 --seconds 28 --rate 1e-3 --steps 320 \
+$(BEAT)/final.pt: LEARNT := $(BEAT)/new $(BEAT)/newer
+$(BEAT)/final.pt: $(BEAT)/new/.done $(BEAT)/newer/.done $(BEAT)/tunes/.done $(BEAT)/student/final.pt
+	$(RUN).beat.answers $(LEARNT) $(PANEL)
+	$(RUN).beat.hindsight $(BEAT)/real --music $(HEARD) $(BEAT)/tunes $(PANEL)
+	$(TRAIN_BEAT) --data $(LEARNT) $(BEAT)/real --out $(@D) --seed 82 --batch 14 --seconds 28 --rate 1e-3 --steps 1200 \
 	  --answers --trust 0.4 --from $(BEAT)/student/beat.onnx
 
 $(BEAT)/bars.onnx: $(BEAT)/more/.done
