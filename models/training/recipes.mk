@@ -45,7 +45,7 @@ FONT_PACKAGES := csound-soundfont denemo-data freepats lmms-common minuet-data
 
 TRAINED_MIX := composer=.66,pop909=.18,groove=.10,mix=.06
 
-.PHONY: train-beat train-voice train-pitch train-tags train-key train-structure train-drums train-tools
+.PHONY: train-beat train-beat-more train-voice train-pitch train-tags train-key train-structure train-drums train-tools
 
 train-tools:
 	@scripts/setup.sh train
@@ -68,8 +68,8 @@ $(BANK).json: $(PACKAGES)/.done
 	$(RUN).voice.corpus $(BANK) --human $(PACKAGES) --fsdd $(TRAIN)/fsdd
 
 # --- one each --------------------------------------------------------------------------------------------------
-# Two teachers, a network that learns from both, the same after it has heard real music that the three answer together
-# (what its modules' rows tell is kept), and the count of the bar (models/beat/CARD.md).
+# Two teachers, a network that learns from both, the same after it has heard real music that the three answer together,
+# and the count of the bar (models/beat/CARD.md).
 BEAT := $(WORK)/beat
 TRAIN_BEAT := $(RUN).beat.train --core ssm --hidden 144 --layers 4
 train-beat: $(BEAT)/final.pt $(BEAT)/bars.onnx
@@ -95,18 +95,24 @@ $(BEAT)/student/final.pt: $(BEAT)/more/.done $(BEAT)/teachers.onnx
 	$(TRAIN_BEAT) --data $(<D) --out $(@D) --seed 41 --batch 14 --seconds 28 --rate 1e-3 --steps 700 \
 	  --teacher $(BEAT)/teachers.onnx --from $(BEAT)/teachers.onnx --trust 0.5
 
+HEARD := $(addprefix $(PACKAGES)/,$(MUSIC_PACKAGES))
+PANEL := --networks $(BEAT)/teachers.onnx $(BEAT)/student/beat.onnx
+LISTEN := --batch 14 --seconds 28 --rate 1e-3 --answers --trust 0.4 --from $(BEAT)/student/beat.onnx
+$(BEAT)/final.pt: $(BEAT)/new/.done $(BEAT)/student/final.pt $(PACKAGES)/.done
+	$(RUN).beat.answers $(<D) $(PANEL)
+	$(RUN).beat.hindsight $(BEAT)/real --music $(HEARD) $(PANEL)
+	$(TRAIN_BEAT) --data $(<D) $(BEAT)/real --out $(@D) --seed 81 --steps 320 $(LISTEN)
+
+# The same with more games and tracker modules, and for longer: better on rendered music, no better on recordings (CARD.md).
+train-beat-more: $(BEAT)/longer/final.pt
 $(BEAT)/tunes/.done: $(PACKAGES)/.done $(GAMES)/.done
-	$(RUN).training.modules $(@D) --music $(HEARD)
+	$(RUN).training.modules $(@D) --music $(HEARD) $(addprefix $(GAMES)/,$(GAME_PACKAGES))
 	touch $@
 
-$(BEAT)/tunes/.done $(BEAT)/final.pt: HEARD := $(addprefix $(PACKAGES)/,$(MUSIC_PACKAGES)) $(addprefix $(GAMES)/,$(GAME_PACKAGES))
-$(BEAT)/final.pt: PANEL := --networks $(BEAT)/teachers.onnx $(BEAT)/student/beat.onnx
-$(BEAT)/final.pt: LEARNT := $(BEAT)/new $(BEAT)/newer
-$(BEAT)/final.pt: $(BEAT)/new/.done $(BEAT)/newer/.done $(BEAT)/tunes/.done $(BEAT)/student/final.pt
-	$(RUN).beat.answers $(LEARNT) $(PANEL)
-	$(RUN).beat.hindsight $(BEAT)/real --music $(HEARD) $(BEAT)/tunes $(PANEL)
-	$(TRAIN_BEAT) --data $(LEARNT) $(BEAT)/real --out $(@D) --seed 82 --batch 14 --seconds 28 --rate 1e-3 --steps 1200 \
-	  --answers --trust 0.4 --from $(BEAT)/student/beat.onnx
+$(BEAT)/longer/final.pt: $(BEAT)/newer/.done $(BEAT)/tunes/.done $(BEAT)/final.pt
+	$(RUN).beat.answers $(<D) $(PANEL)
+	$(RUN).beat.hindsight $(BEAT)/more-real --music $(addprefix $(GAMES)/,$(GAME_PACKAGES)) $(BEAT)/tunes $(PANEL)
+	$(TRAIN_BEAT) --data $(BEAT)/new $(<D) $(BEAT)/real $(BEAT)/more-real --out $(@D) --seed 82 --steps 1200 $(LISTEN)
 
 $(BEAT)/bars.onnx: $(BEAT)/more/.done
 	$(RUN).beat.train_bars --data $(<D) --out $(BEAT)/bars --seed 3 --steps 1000
