@@ -25,12 +25,12 @@ from models.beat.features import HOP, SAMPLE_RATE, WINDOW
 from models.beat.recordings import SOUND, Recordings, load_sound
 from models.beat.tracker import Tracker
 from realtime.errors import UserError
+from realtime.preset import TransportSettings
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
 TOLERANCE = 0.070
-LOCKS = 0.6
-"""Confidence at which the clock locks."""
+LOCKS = TransportSettings().lock_confidence
 
 
 def collect(recordings: Recordings, tracker: Tracker) -> tuple[F64, F64]:

@@ -33,7 +33,8 @@ from models.beat import answers, rows, smooth
 from models.beat.features import FPS, HOP, LABEL_DELAY, SAMPLE_RATE, Features
 from models.beat.recordings import SOUND, load_sound
 from models.dsp.programme import MOST, NOMINAL
-from models.training.dataset import name_of, read_audio, save_frames
+from models.training.dataset import named_files, read_audio, save_frames
+from models.training.modules import LONGEST, SHORTEST
 from models.training.spans import runs
 from realtime.errors import UserError, reported
 
@@ -42,8 +43,6 @@ F64 = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 Times = npt.NDArray[np.floating]
 
-SHORTEST, LONGEST = 35.0, 120.0
-"""Seconds of a recording that is used, and how much of it."""
 SAME = 0.045
 """Beats of two networks that are nearer than this are one, s."""
 RUN = 16
@@ -263,9 +262,8 @@ class Labeller:
 
 def recordings(folders: list[Path], done: set[str]) -> Iterator[Recording]:
     """Every recording that is long enough and not `done`."""
-    for folder, path in sorted((d, p) for d in folders for p in d.rglob("*") if p.suffix.lower() in SOUND):
-        name = name_of(path, folder)
-        if name in done or not path.is_file():
+    for name, path in named_files(folders, SOUND):
+        if name in done:
             continue
         try:
             about = soundfile.info(path)

@@ -25,9 +25,9 @@ WHOLE = 0.9
 
 def gain(times: npt.NDArray[np.floating], beat: F32) -> F64:
     """Nats that a beat at each of some times adds, from the networks' logits."""
-    all_ = smooth.bonus(beat)
+    bonus = smooth.bonus(beat)
     at = np.round(((np.asarray(times) + LABEL_DELAY) * FPS - 1) * smooth.FINE).astype(int)
-    return np.asarray(all_[np.clip(at, 0, len(all_) - 1)], float)
+    return np.asarray(bonus[np.clip(at, 0, len(bonus) - 1)], float)
 
 
 def beats(rows: F64, found: npt.NDArray[np.floating], beat: F32) -> F64 | None:

@@ -14,7 +14,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -93,9 +93,10 @@ def read_audio(path: Path, rate: int = 24_000) -> F32:
     return samples.mean(axis=1)
 
 
-def name_of(path: Path, folder: Path) -> str:
-    """What a file somewhere in `folder` is called where those of many places lie side by side."""
-    return re.sub(r"[^A-Za-z0-9]+", "_", str(path.relative_to(folder).with_suffix("")))[-100:]
+def named_files(folders: Sequence[Path], kinds: Collection[str]) -> list[tuple[str, Path]]:
+    """Files of some suffixes in `folders`, to any depth, in order; each with a name by its place in its folder."""
+    found = sorted((d, p) for d in folders for p in d.rglob("*") if p.suffix.lower() in kinds and p.is_file())
+    return [(re.sub(r"[^A-Za-z0-9]+", "_", str(p.relative_to(d).with_suffix("")))[-100:], p) for d, p in found]
 
 
 def save_frames(path: Path, frames: F32) -> None:

@@ -22,13 +22,13 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from models.training.dataset import name_of
+from models.training.dataset import named_files
 from models.training.mix import RATE
 from realtime.errors import UserError, reported
 
 KINDS = {".mod", ".s3m", ".xm", ".it"}
-LONGEST, SHORTEST = 120.0, 35.0
-"""Seconds of a module that are kept, and what it must have."""
+SHORTEST, LONGEST = 35.0, 120.0
+"""Seconds that music must have to be heard, and how much of it is."""
 STEP = RATE // 500
 """Samples at a time: rows are told to this."""
 
@@ -106,11 +106,11 @@ def main() -> None:
     a = ap.parse_args()
     player = Player()
     a.out.mkdir(parents=True, exist_ok=True)
-    found = sorted((d, p) for d in a.music for p in d.rglob("*") if p.suffix.lower() in KINDS and p.is_file())
+    found = named_files(a.music, KINDS)
     if not found:
         raise UserError(f"{a.music[0]}: no modules ({', '.join(sorted(KINDS))}); give folders with some")
     kept = 0
-    for folder, path in found:
+    for name, path in found:
         try:
             played = player.play(path)
         except UserError as error:
@@ -119,10 +119,9 @@ def main() -> None:
         loudest = float(np.abs(played.sound).max(initial=0.0))
         if len(played.sound) < SHORTEST * RATE or loudest < 1e-3:
             continue
-        name = name_of(path, folder)
         sound = played.sound * np.float32(min(1.0, 0.99 / loudest))
-        soundfile.write(a.out / f"{name}.flac", sound, RATE, subtype="PCM_16")
         np.savetxt(a.out / f"{name}.rows", played.rows, ["%.4f", "%d", "%d"], "\t")
+        soundfile.write(a.out / f"{name}.flac", sound, RATE, subtype="PCM_16")
         kept += 1
     print(f"{kept} of {len(found)} modules played")
 
