@@ -16,7 +16,8 @@ opinion pool", 1961; J. Hoeting et al., "Bayesian model averaging: a tutorial", 
 them agree wins, as in a committee of trackers (J. Zapata, M. Davies, E. Gómez, "Multi-feature beat tracking",
 2014). Beliefs that hear beats alike share what they think of the beat of the bar.
 
-The 50 778 states (7 254 places, 7 beats of two metres) of three beliefs cost about 0.06 ms per 20 ms frame.
+The 50 778 states (7 254 places, 7 beats of two metres) of three beliefs move on by 40 ms at a time. That is exact:
+no state passes two beats in one move, and what is heard meanwhile is taken in at the place where a state was then.
 """
 
 from __future__ import annotations
@@ -34,12 +35,12 @@ F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 Instant = tuple[float, float, float]
 
-STEPS = 2
-"""Positions per frame."""
+STEPS = 4
+"""Positions per move."""
 CENTRE = 1
 """Steps before a state passes on at which its beat lies: one before and one after are near it, too."""
-NEAR = 5
-"""Rows in which something is observed during a frame, from the second on."""
+NEAR = STEPS + 3
+"""Rows in which something is observed during a move, from the second on."""
 _LEAST = np.array(1e-30, np.float32)
 
 
@@ -93,9 +94,9 @@ class BarPointer:
         left = np.arange(self.ring)[:, None]
         self.phase = ((self.periods + CENTRE - left) / self.periods % 1.0).astype(np.float32)
         self._inside = left < self.periods
-        before, at, after = c.evidence
-        # what the two steps of a frame say about each row, to each kind
-        told = np.array([[after, 0.0], [at, after], [before, at], [0.0, before], [0.0, 0.0]])
+        # what the steps of a move say about each row, to each kind
+        near = np.subtract.outer(np.arange(NEAR), np.arange(STEPS))
+        told = np.select([near == CENTRE + 1 - k for k in range(3)], c.evidence)
         exponents = np.zeros((NEAR, self.kinds, self.answers, STEPS))
         for k, (evidence, _, answer) in enumerate(kinds):
             exponents[:, k, answer] = told * evidence
@@ -175,13 +176,13 @@ class BarPointer:
         self.share += self._metre[:, None] * fresh
         self.total[:] = 1.0
 
-    def begin(self, factor: float) -> None:
-        """Make a downbeat about now `factor` times as likely as it was: music is starting."""
+    def begin(self, factor: float, ahead: int = 0) -> None:
+        """Make a downbeat so many steps ahead `factor` times as likely as it was: music is starting."""
         likely = 1 + (factor - 1) * np.array([1.0, 1.0, 0.6])[:, None] * self.first
-        self._multiply(self.head, likely.astype(np.float32)[:, None, :])
+        self._multiply((self.head + ahead) % self.ring, likely.astype(np.float32)[:, None, :])
 
     def advance(self, ratios: F32 | None = None, struck: F32 | None = None) -> None:
-        """Move on by a frame (two positions).
+        """Move on by :data:`STEPS` positions.
 
         Parameters
         ----------
@@ -207,8 +208,9 @@ class BarPointer:
         new += restart[self._leaders, None] * self._metre[:, None]
         new /= mass[:, self._leaders, None] + _LEAST
         self.weight[passing] = 0.0
-        self.weight.put(self._landing[passing], mass)
-        self.share.put(self._shares[passing], new)
+        # flat and by plain indexing, which is twice as quick as put
+        self.weight.reshape(-1)[self._landing[passing].reshape(-1)] = mass.reshape(-1)
+        self.share.reshape(-1)[self._shares[passing].reshape(-1)] = new.reshape(-1)
         self.head = (self.head + STEPS) % self.ring
 
     def _rows(self, first: int, count: int) -> slice | I64:
@@ -242,8 +244,8 @@ class BarPointer:
         likely : ndarray of float32, shape (n,)
         """
         flat = self.weight.reshape(-1)
-        places = places + self.head * self.beliefs * self.size
-        flat.put(places, flat.take(places, mode="wrap") * likely, mode="wrap")
+        places = places + (self.head - self.ring) * self.beliefs * self.size  # from the end on where negative
+        flat[places] *= likely
 
     def coast(self, tempo: float, seconds: float) -> None:
         """Turn at `tempo` without any doubt growing: every chain at that one speed, from the next use on."""
@@ -267,12 +269,12 @@ class BarPointer:
         self.weight = np.ascontiguousarray(weight.transpose(0, 2, 1))
         self.share, self.head = np.ascontiguousarray(share.transpose(0, 2, 3, 1)), 0
 
-    def evidence(self, answers: Sequence[tuple[Instant, ...]], bar: F64 | float = 1.0) -> F32:
-        """What the network says about the two instants of a frame, for :meth:`advance`.
+    def evidence(self, answers: Sequence[Sequence[Instant]], bar: F64 | float = 1.0) -> F32:
+        """What the network says about the instants of a move, for :meth:`advance`.
 
         Parameters
         ----------
-        answers : sequence of two (beat, downbeat, weight) each
+        answers : sequence of :data:`STEPS` (beat, downbeat, weight) each
             Of the network, or one for all beliefs (what none goes by is left out): probability of a beat at each
             instant; that it is a downbeat if it is a beat; exponent, 0 … 1: how far to believe it.
         bar : ndarray, shape (beats,), or 1

@@ -133,14 +133,14 @@ def run(
     json_path : Path, optional
         All numbers, also per track, go there.
     through_transport : bool
-        Score what the host's transport sends, as a live run would; else the decoder's own predictions.
+        Score what the transport sends as it comes, once it has locked; else the decoder's own predictions.
     write : Path, optional
         Folder for our estimates as ``.beats`` files.
     gain_db : float
         Of the input.
     """
     names, sets = recordings.names, recordings.sets
-    settings = TransportSettings(send_unlocked=True) if through_transport else None
+    settings = TransportSettings() if through_transport else None
     tracker = Tracker(weights, config)
     spent = length = 0.0
 

@@ -15,9 +15,9 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.barpointer import CENTRE, F32, F64, BarPointer
+from models.beat.barpointer import CENTRE, F32, F64, STEPS, BarPointer, Instant
 from models.beat.bars import METRES, BarCounter
-from models.beat.confidence import confidence
+from models.beat.confidence import Music, confidence
 from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import FPS, LABEL_DELAY
 from models.beat.inertia import Inertia
@@ -42,8 +42,10 @@ ATTACK = 3.0
 """Rise, against its mean, of what counts as the first attack."""
 _HALF = np.array(0.5, np.float32)
 _LEAST_PHASE = np.array(0.1)
-RENEW_EVERY = 5
-"""Frames between two uses of the network's tempo, which hardly changes from one to the next."""
+PAIR = round(STEPS * STEP * FPS)
+"""Frames that the belief takes in at once."""
+RENEW_EVERY = 2
+"""Of these, after how many the network's tempo is used, which hardly changes from one to the next."""
 
 
 def _bar_bins(metres: tuple[int, ...]) -> F64:
@@ -76,6 +78,7 @@ class BeatDecoder:
         self.rhythm = Rhythm(self.filter, self.config.accents)
         self._inertia = Inertia(*self.config.patience)
         self.support = Support()
+        self.music = Music(FPS)
         self._bar_bins = _bar_bins(self.config.filter.metres)
         self._axis = tempo_position(self.filter.tempi.astype(np.float32))
         apart = np.abs(np.subtract.outer(np.arange(self.filter.size), np.arange(self.filter.size)))
@@ -94,6 +97,7 @@ class BeatDecoder:
         self.filter.reset()
         self._inertia.reset()
         self.support.reset()
+        self.music.reset()
         if self.bars is not None:
             self.bars.reset()
         self.coasting = True
@@ -103,13 +107,18 @@ class BeatDecoder:
         self.downbeat_confidence = 0.0
         self.reading: Reading | None = None
         self.believed: Reading | None = None
+        self._taken: Reading | None = None  # what the filter says; `believed` may be a frame ahead of it
+        self._passed = 0  # beats between the two
         self._pulse: list[list[float]] = []
+        self._waiting = 0
+        self._told: list[list[Instant]] = []
+        self._rises: list[F64] = []
         self._activity = 0.0
         self._chain = -1
         self._window = Window(-1, np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
         self._last = -np.inf
         self.followed = 0
-        self._frame = 0
+        self._moves = 0
         self._begun = self._paused = False
         self._lost = 0.0
         self._index = 0
@@ -124,6 +133,7 @@ class BeatDecoder:
         phase: Probabilities | None = None,
         rise: F64 | None = None,
         frame: F32 | None = None,
+        music: float | None = None,
     ) -> PredictedBeat | None:
         """Take one frame.
 
@@ -142,7 +152,11 @@ class BeatDecoder:
             From :class:`models.beat.rhythm.Accents`.
         frame : ndarray of float32, shape (144,), optional
             What the network heard, for the count of the bar.
+        music : float, optional
+            Probability that there is music at all.
         """
+        if music is not None:
+            self.music.hear(music)
         if self.bars is not None and frame is not None:
             self.bars.hear(frame, end)
         answers: list[list[float]] = np.atleast_2d(pulse).tolist()
@@ -153,16 +167,16 @@ class BeatDecoder:
         self.coasting = self._activity < (c.lively if self.coasting else c.quiet)
         # that there is no beat says something only while there are beats at all
         faith = min(1.0, max(0.0, (self._activity - c.quiet) / (c.certain - c.quiet)))
-        before, self._pulse = self._pulse or answers, answers
+        self._note(answers, faith, rise)
         time = end - LABEL_DELAY + c.offset
-        if self.coasting and self._frame:
-            f.coast(self.tempo, HOP)
-            self.believed = self._carried(time)
-        else:
-            self._hear(before, faith, tempo, phase, rise)
-            self.believed = self._read(time)
+        if self._waiting == PAIR:
+            self._move(time, tempo, phase)
+        elif self._taken is not None:
+            self.believed = self._carried(self._taken, time)
         if not self._begun and rise is not None and rise.max() > ATTACK:
             self._begin()
+        if self.believed is None:
+            return None
         self.reading = self._inertia.follow(self.believed)
         if self.relocated:
             self.followed, self._lost = 0, max(self._lost, MOVED)
@@ -172,13 +186,16 @@ class BeatDecoder:
         if sent is not None:
             self.followed += 1
             self.support.sent()
-        self.confidence = confidence(self.believed.mass, self.followed, self.support.value)
+        self.confidence = confidence(
+            self.believed.mass, self.followed, self.support.value, self.music.value
+        )
         return sent
 
     def silence_ended(self) -> None:
         """Sound is back after a silence; call before its first frame. The next attack may begin another piece."""
         self._begun, self._paused = False, True
         self.support.reset()
+        self.music.reset()
 
     def _begin(self) -> None:
         """Here is the first attack of all, or after a silence."""
@@ -187,51 +204,61 @@ class BeatDecoder:
             self._inertia.release()
             self._lost = max(self._lost, MOVED)
         self._begun = True
-        self.filter.begin(self.config.opening)
+        self.filter.begin(self.config.opening, self._waiting * STEPS // PAIR)
 
-    def _hear(
-        self,
-        before: list[list[float]],
-        faith: float,
-        tempo: Probabilities | None,
-        phase: Probabilities | None,
-        rise: F64 | None,
-    ) -> None:
-        """Move the belief on by a frame in which something is to be heard, or nothing ever was."""
-        c, f = self.config, self.filter
+    def _note(self, answers: list[list[float]], faith: float, rise: F64 | None) -> None:
+        """Keep what a frame says, of its middle and its end, until the belief moves on."""
+        before, self._pulse = self._pulse or answers, answers
+        if not self._told:
+            self._told = [[] for _ in answers]
+        prior = self.config.filter.beat_prior
+        for told, (beat, down), (old, old_down) in zip(self._told, answers, before):
+            half = 0.5 * (old + beat)
+            told.append((half, 0.5 * (old_down + down), faith if half < prior else 1.0))
+            told.append((beat, down, faith if beat < prior else 1.0))
+        if rise is not None:
+            self._rises.append(rise)
+        self._waiting += 1
+
+    def _move(self, time: float, tempo: Probabilities | None, phase: Probabilities | None) -> None:
+        """Move the belief on by what is waiting, and read it."""
+        if self.coasting and self._taken is not None and self._moves:
+            self.filter.coast(self.tempo, PAIR * HOP)
+            self._taken = self._carried(self._taken, time)
+        else:
+            self._hear(tempo, phase)
+            self._taken = self._read(time)
+        self.believed, self._passed = self._taken, 0
+        self._waiting, self._told = 0, []
+        self._rises.clear()
+
+    def _hear(self, tempo: Probabilities | None, phase: Probabilities | None) -> None:
+        """Take in what is waiting, in which something is to be heard, or nothing ever was."""
+        f = self.filter
         if self.coasting:
             f.advance()
             return
-        prior = c.filter.beat_prior
-        answers = []
-        for (beat, down), (old, old_down) in zip(self._pulse, before):
-            half = 0.5 * (old + beat)
-            answers.append(
-                (
-                    (half, 0.5 * (old_down + down), faith if half < prior else 1.0),
-                    (beat, down, faith if beat < prior else 1.0),
-                )
-            )
-        ratios = f.evidence(answers, 1.0 if phase is None else self._bar_likelihood(phase))
-        if rise is None:
-            f.advance(ratios)
-        else:
-            f.advance(ratios, self.rhythm.beats(rise))
+        ratios = f.evidence(self._told, 1.0 if phase is None else self._bar_likelihood(phase))
+        if self._rises:
+            f.advance(ratios, self.rhythm.beats(np.concatenate(self._rises)))
             self.rhythm.between()
-        self._frame += 1
-        if self._frame % RENEW_EVERY == 0:
+        else:
+            f.advance(ratios)
+        self._moves += 1
+        if self._moves % RENEW_EVERY == 0:
             f.renew(None if tempo is None else self._tempo_likelihood(tempo))
 
-    def _carried(self, time: float) -> Reading:
-        """The last reading, turned on at the tempo: what a frozen belief says."""
-        old = self.believed
-        assert old is not None
-        return old._replace(time=time, phase=(old.phase + self.tempo / 60.0 * (time - old.time)) % 1.0)
+    def _carried(self, old: Reading, time: float) -> Reading:
+        """A reading, turned on: at the tempo told while it coasts, as a frozen belief is, else at its own."""
+        rate = self.tempo / 60.0 if self.coasting else 1.0 / old.period
+        phase = old.phase + rate * (time - old.time)
+        self._passed = math.floor(phase)
+        return old._replace(time=time, phase=phase % 1.0)
 
     def _tempo_likelihood(self, tempo: Probabilities) -> F64:
         """Of each chain's tempo, from the network's idea of it."""
         likely = np.interp(self._axis, np.arange(TEMPO_BINS), tempo) * TEMPO_BINS + 0.5
-        out: F64 = likely ** (self.config.tempo_weight * RENEW_EVERY)
+        out: F64 = likely ** (self.config.tempo_weight * PAIR * RENEW_EVERY)
         return out
 
     def _bar_likelihood(self, phase: Probabilities) -> F64:
@@ -249,7 +276,7 @@ class BeatDecoder:
         number, per_bar = self.number, self.per_bar
         assert self.believed is not None
         if self._lost > MOVED and self.believed.mass >= GUESS:  # no longer a guess, and counted by guesses so far
-            number, per_bar = self._place(int(np.argmax(self.bar(self.believed))))
+            number, per_bar = self._place(int(np.argmax(self.bar())))
         elif per_bar:  # the last beat may have been committed a frame before it falls
             since = round((r.time - r.phase * r.period - self._last) / r.period)
             number = (number - 1 + since) % per_bar + 1
@@ -299,6 +326,11 @@ class BeatDecoder:
         return max(0, self._chain - 3), min(self.filter.size, self._chain + 4)
 
     @property
+    def moved(self) -> bool:
+        """Whether the last frame moved the belief on, so that what the filter says is of now."""
+        return self._taken is not None and not self._waiting
+
+    @property
     def relocated(self) -> bool:
         """Whether the last frame's pulse is another than that of the frame before."""
         return self._inertia.relocated
@@ -316,9 +348,10 @@ class BeatDecoder:
                 peak = mine
         return (peak + 0.5) / BINS
 
-    def bar(self, r: Reading) -> F64:
+    def bar(self) -> F64:
         """Probability of each beat of each metre for the beat that the believed phase counts from."""
-        f = self.filter
+        f, r = self.filter, self._taken
+        assert r is not None
         low, high = self._chains()
         mass, phase = f.around(low, high)
         away = (phase - r.phase + 0.5) % 1.0 - 0.5
@@ -335,6 +368,8 @@ class BeatDecoder:
             for _ in range(abs(shift)):
                 part = part[f.later if shift > 0 else f.earlier]
             bar += part
+        for _ in range(self._passed):
+            bar = bar[f.later]
         return bar / (bar.sum() + 1e-30)
 
     def _emit(self, r: Reading, end: float) -> PredictedBeat | None:
@@ -348,7 +383,7 @@ class BeatDecoder:
         time = max(due, end)
         self._last = time
         assert self.believed is not None
-        bar = self.bar(self.believed)
+        bar = self.bar()
         bar = bar if due == passed else bar[self.filter.later]
         if self.bars is not None:
             bar = self.bars.beat(time, self._lost, bar)

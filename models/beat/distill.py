@@ -57,6 +57,8 @@ def _network(config: NetConfig, found: dict[str, np.ndarray], k: int) -> BeatNet
     core = net.core
     assert isinstance(core, Ssm)
     layers: dict[str, nn.Linear] = {"enter": net.enter, "near": net.near, "core": core.enter, "heads": net.heads}
+    if "music_weight" in found:  # older files have no such head
+        layers["music"] = net.music
     for j in range(config.layers):
         for name, group in (("gate", core.gates), ("up", core.up), ("down", core.down)):
             layer = group[j]

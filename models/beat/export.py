@@ -19,7 +19,7 @@ from models.training import loop
 from models.training.export import export_step
 from realtime.errors import UserError, reported
 
-OUTPUTS = ["pulse", "tempo", "phase", "metre"]
+OUTPUTS = ["pulse", "tempo", "phase", "metre", "music"]
 STATES = ["last", "near", "core", "ring"]
 
 
@@ -31,10 +31,11 @@ class Step(nn.Module):
         self.net = net
 
     def forward(self, frame: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        heads, following = self.net(frame[None], states)
+        y, following = self.net.hear(frame[None], states)
+        heads, music = self.net.say(y), self.net.music(y)
         pulse = torch.stack([heads.beat[0].sigmoid(), heads.downbeat[0].sigmoid()], -1)
         rest = (h[0].softmax(-1) for h in (heads.tempo, heads.phase, heads.metre))
-        return (pulse, *rest, *following)
+        return (pulse, *rest, music[0].sigmoid(), *following)
 
 
 def export(nets: BeatNet | list[BeatNet], path: Path) -> float:
@@ -68,12 +69,13 @@ def export(nets: BeatNet | list[BeatNet], path: Path) -> float:
 def load_net(paths: list[Path]) -> BeatNet:
     """The network of one checkpoint, or the mean of the weights of several stages of one training.
 
-    A stage before the resonators came counts as one whose resonators say nothing.
+    A stage before the resonators came counts as one whose resonators say nothing, and so do older ones' heads for music.
     """
     found = [loop.load(p) for p in paths]
     last = found[-1]
     net = BeatNet(NetConfig(**last["about"]["config"]))
     silent = {k: torch.zeros_like(v) if k.startswith("ring.leave") else v for k, v in last["mean"].items()}
+    silent = {k: v for k, v in net.state_dict().items() if k.startswith("music.")} | silent
     net.load_state_dict(loop.average([{**silent, **f["mean"]} for f in found]))
     return net.eval()
 

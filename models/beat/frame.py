@@ -18,7 +18,7 @@ from torch.nn import functional
 from models.beat.features import SIZE
 from models.beat.network import HEADS, RISE, BeatNet, Ssm
 
-LAYERS = ("enter", "near", "core", "heads")
+LAYERS = ("enter", "near", "core", "heads", "music")
 
 
 def fits(nets: Sequence[BeatNet]) -> bool:
@@ -44,8 +44,8 @@ class FrameNet(nn.Module):
     """One frame of an ensemble.
 
     Takes ``frame (batch, 144)``, ``last (1, batch, 144)``, ``near (2 nets, batch, front)`` and ``core
-    (layers nets, batch, hidden)``; returns ``pulse (batch, 2)``, ``tempo``, ``phase``, ``metre`` (probabilities)
-    and the new states.
+    (layers nets, batch, hidden)``; returns ``pulse (batch, 2)``, ``tempo``, ``phase``, ``metre``, ``music (batch, 1)``
+    (probabilities) and the new states.
     """
 
     def __init__(self, nets: Sequence[BeatNet]) -> None:
@@ -59,8 +59,8 @@ class FrameNet(nn.Module):
         enter = self._enter(nets)
         near = _stacked([n.near for n in nets])
         core = _stacked([c.enter for c in cores])
-        heads = _stacked([n.heads for n in nets])
-        for name, (weight, bias) in zip(LAYERS, (enter, near, core, heads)):
+        heads, music = _stacked([n.heads for n in nets]), _stacked([n.music for n in nets])
+        for name, (weight, bias) in zip(LAYERS, (enter, near, core, heads, music)):
             self._keep(name, weight, bias)
         for k in range(config.layers):
             norms = [[c.norms[2 * k + j] for c in cores] for j in (0, 1)]
@@ -115,8 +115,10 @@ class FrameNet(nn.Module):
                 [self.hidden] * 2, -1
             )
             y = y + self._through(f"down{k}", value * opened * torch.sigmoid(opened))
-        told = self._through("heads", y)
-        beat, tempo, phase, metre = (told if self.nets == 1 else told.mean(0)).split([2, *HEADS[2:]], -1)
-        answers = beat.sigmoid(), tempo.softmax(-1), phase.softmax(-1), metre.softmax(-1)
+        told, music = self._through("heads", y), self._through("music", y)
+        if self.nets > 1:
+            told, music = told.mean(0), music.mean(0)
+        beat, tempo, phase, metre = told.split([2, *HEADS[2:]], -1)
+        answers = beat.sigmoid(), tempo.softmax(-1), phase.softmax(-1), metre.softmax(-1), music.sigmoid()
         together = torch.stack if self.nets == 1 else torch.cat
         return (*answers, frame[None], together([*past[1:], x]), together(states))

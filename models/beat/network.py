@@ -235,6 +235,9 @@ class BeatNet(nn.Module):
         self.core: _Gru | Ssm | _Tcn = cores[config.core](config)
         self.ring = Resonators(config.front, config.front) if config.resonators else None
         self.heads = nn.Linear(config.hidden, sum(HEADS))
+        self.music = nn.Linear(config.hidden, 1)  # fitted when all else is trained (music.py); says nothing before
+        for said in self.music.parameters():
+            nn.init.zeros_(said)
 
     def initial(self, batch: int) -> States:
         """States before any sound, all zero: last frame, convolution's past, core, resonators."""
@@ -261,6 +264,16 @@ class BeatNet(nn.Module):
         tuple of Tensor
             New states.
         """
+        y, following = self.hear(x, states)
+        return self.say(y), following
+
+    def say(self, y: Tensor) -> Heads:
+        """Logits from what :meth:`hear` gives."""
+        beat, downbeat, tempo, phase, metre = self.heads(self.dropout(y).float()).split(HEADS, -1)
+        return Heads(beat[..., 0], downbeat[..., 0], tempo, phase, metre)
+
+    def hear(self, x: Tensor, states: States) -> tuple[Tensor, States]:
+        """What all heads go by, shape ``(frames, batch, hidden)``, and new states."""
         last, past, core = states[:3]
         rise = (x - torch.cat([last, x[:-1]])).relu() * RISE
         with torch.autocast("cpu", torch.bfloat16, enabled=self.training and self.mixed):
@@ -276,6 +289,4 @@ class BeatNet(nn.Module):
             "cpu", torch.bfloat16, enabled=self.training and self.mixed and self.config.core != "gru"
         ):
             y, core = self.core(y, core)
-        beat, downbeat, tempo, phase, metre = self.heads(self.dropout(y).float()).split(HEADS, -1)
-        heads = Heads(beat[..., 0], downbeat[..., 0], tempo, phase, metre)
-        return heads, (*kept, core) if rung is None else (*kept, core, rung)
+        return y, (*kept, core) if rung is None else (*kept, core, rung)

@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from models.beat import scoring
 from models.beat.barpointer import CENTRE
-from models.beat.decoder import BeatDecoder
+from models.beat.decoder import PAIR, BeatDecoder
 from models.beat.features import FPS, HOP, LABEL_DELAY, SAMPLE_RATE, WINDOW
 from models.beat.reading import PredictedBeat, Reading
 from models.beat.recordings import Recordings, load_sound
@@ -42,7 +42,7 @@ from realtime.errors import UserError
 
 F64 = npt.NDArray[np.float64]
 Row = tuple[float, float, float]
-FRAME = 1.0 / FPS
+FRAME, MOVE = 1.0 / FPS, PAIR / FPS
 COLUMNS = ("F70", "F70e", "F25e", "CMLt", "AMLt", "DB70", "lock", "biase")
 
 
@@ -82,6 +82,8 @@ class Crossing:
         self._phase, self._last = 0.0, -np.inf
 
     def read(self, tracker: Tracker, sent: PredictedBeat | None, end: float) -> list[Row]:
+        if not tracker.decoder.moved:
+            return []
         phase, period, beat = _most_likely(tracker.decoder)
         passed = phase < 0.5 <= self._phase
         self._phase = phase
@@ -93,20 +95,22 @@ class Crossing:
 
 
 class Ahead:
-    """Sends the next beat on the last frame before it falls; `place` says where the pulse is."""
+    """Sends the next beat on the last move of the belief before it falls; `place` says where the pulse is."""
 
     def __init__(self, place: str) -> None:
         self._place = {"MAP": _most_likely, "mean": _whole_mean, "mode": _mode}[place]
         self._last = -np.inf
 
     def read(self, tracker: Tracker, sent: PredictedBeat | None, end: float) -> list[Row]:
+        if not tracker.decoder.moved:
+            return []
         phase, period, beat = self._place(tracker.decoder)
         time = end - LABEL_DELAY + tracker.decoder.config.offset
         ahead = time + (1.0 - phase) * period
         due = ahead - period if ahead - period > self._last + 0.55 * period else ahead
         if due < end - 0.5 * period:
             due = ahead
-        if due >= end + FRAME or due <= self._last + 0.45 * period or tracker.decoder.coasting:
+        if due >= end + MOVE or due <= self._last + 0.45 * period or tracker.decoder.coasting:
             return []
         self._last = max(due, end)
         # the place counts from the beat passed; the one ahead is the next of its bar
@@ -122,6 +126,8 @@ class Lagging:
 
     def read(self, tracker: Tracker, sent: PredictedBeat | None, end: float) -> list[Row]:
         decoder = tracker.decoder
+        if not decoder.moved:
+            return []
         phase, period, beat = _mode(decoder)
         time = end - LABEL_DELAY + decoder.config.offset
         since = int((self._lag / period) - phase + 1.0) if self._lag > phase * period else 0
@@ -172,7 +178,7 @@ def _mode(decoder: BeatDecoder) -> tuple[float, float, float]:
     """The decoder's own reading before its inertia."""
     r = decoder.believed
     assert isinstance(r, Reading)
-    return r.phase, r.period, _beat_in_bar(decoder, int(np.argmax(decoder.bar(r))))
+    return r.phase, r.period, _beat_in_bar(decoder, int(np.argmax(decoder.bar())))
 
 
 def readouts() -> dict[str, ReadOut]:

@@ -14,7 +14,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.barpointer import CENTRE, NEAR, BarPointer
+from models.beat.barpointer import CENTRE, NEAR, STEPS, BarPointer
 from models.beat.features import SAMPLE_RATE, centres
 from models.beat.statespace import STEP
 from models.dsp.flux import FLUX_SPEC
@@ -157,7 +157,7 @@ class Rhythm:
         kick = np.array(strong, np.float32)
         self._shares = np.stack([1 - kick, kick])
         self._places, shares, half = self._between(periods)
-        told.append(self._told(np.where(half[:, None], mean["half"], mean["quarter"]), shares, base))
+        told.append(self._told(np.where(half[..., None], mean["half"], mean["quarter"]), shares, base))
         # The constants go with a rise that is always 1.
         self._terms = np.concatenate([np.vstack([i, c]) for c, i in told], axis=1)
         self._rise = np.ones(len(self._terms), np.float32)
@@ -167,58 +167,42 @@ class Rhythm:
 
     @staticmethod
     def _rows() -> F64:
-        """Nearness to the beat at each of the two steps of a frame, of the rows in which it is observed."""
-        shares = np.zeros((EACH, NEAR))
-        for step in range(EACH):
-            left = np.arange(NEAR) - step  # steps before the row passes on
-            away = left - (CENTRE - SHIFT)
-            near = np.abs(left - round(CENTRE - SHIFT)) <= REACH
-            shares[step] = np.where(near, np.exp(-0.5 * (away / WIDTH) ** 2), 0.0)
-        return shares
+        """Nearness to the beat at each step of a move, of the rows in which it is observed."""
+        left = np.subtract.outer(-np.arange(STEPS), -np.arange(NEAR))  # steps before the row passes on
+        near = np.abs(left - round(CENTRE - SHIFT)) <= REACH
+        return np.where(near, np.exp(-0.5 * ((left - (CENTRE - SHIFT)) / WIDTH) ** 2), 0.0)
 
     def _between(self, periods: I64) -> tuple[I64, F64, Bool]:
-        """Places at the other quarters of the beat, nearness at each of the two steps, and which are at the half.
-
-        What now has so many steps left had one more a step ago, so the places of the two steps overlap.
-        """
-        places, shares, half = [], [], []
+        """Places near the other quarters of the beat; how near each was at every step of a move, and if to the half."""
+        left = np.arange(periods[-1])[:, None]  # once the move is over
+        shares = np.zeros((STEPS, *(left + periods).shape))
+        half = np.zeros(shares.shape, bool)
         for q in (1, 2, 3):
             centre = periods * (1 - q / 4.0) + CENTRE - SHIFT
-            middle = np.round(centre).astype(int)
-            for k in range(-REACH - EACH + 1, REACH + 1):
-                reach = np.maximum(periods / 8.0, REACH)
-                inside = np.flatnonzero(abs(k) <= reach)
-                then = []
-                for ago in reversed(range(EACH)):
-                    close = (abs(k + ago) <= REACH) & (abs(k + ago) <= periods / 8.0)
-                    share = np.exp(-0.5 * ((middle + k + ago - centre) / WIDTH) ** 2)
-                    then.append(np.where(close, share, 0.0)[inside])
-                places.append(self._pointer.places(((middle + k) % periods)[inside], inside))
-                shares.append(np.stack(then))
-                half.append(np.full(len(inside), q == 2))
-        return np.concatenate(places, axis=1), np.concatenate(shares, axis=1), np.concatenate(half)
+            for step in range(STEPS):
+                then = left + STEPS - 1 - step
+                close = np.abs(then - np.round(centre)) <= np.minimum(REACH, periods / 8.0)
+                shares[step] += np.where(close, np.exp(-0.5 * ((then - centre) / WIDTH) ** 2), 0.0)
+                half[step] |= close & (q == 2)
+        place, chain = np.nonzero(shares.any(0))
+        return self._pointer.places(place, chain), shares[:, place, chain], half[:, place, chain]
 
     def _told(self, struck: F64, shares: F64, base: F64) -> tuple[F32, F32]:
-        """``constant + rise @ inverse`` is the log likelihood ratio against "between" of both steps' rises."""
+        """``constant + rise @ inverse`` is the log likelihood ratio against "between" of all steps' rises."""
         between = base / self._total
-        constant = np.zeros(shares.shape[1])
-        inverse = []
-        for share in shares:
-            mean = (base + (struck - base) * share[:, None]) / self._total
-            constant -= (np.log(mean) - np.log(between)) @ BANDS
-            inverse.append((BANDS / between - BANDS / mean).T)
-        return (self._trust * constant).astype(np.float32), (self._trust * np.concatenate(inverse)).astype(
-            np.float32
-        )
+        mean = (base + (struck - base) * shares[..., None]) / self._total
+        constant = ((np.log(between) - np.log(mean)) @ BANDS).sum(0)
+        inverse = (BANDS / between - BANDS / mean).transpose(0, 2, 1).reshape(-1, shares.shape[1])
+        return (self._trust * constant).astype(np.float32), (self._trust * inverse).astype(np.float32)
 
     def beats(self, rise: F64) -> F32:
-        """Likelihood of each beat of the bar from the rises of a frame, for ``BarPointer.advance``.
+        """Likelihood of each beat of the bar from the rises during a move, for ``BarPointer.advance``.
 
-        The frame's :meth:`between` is to follow the advance.
+        Its :meth:`between` is to follow the advance.
 
         Parameters
         ----------
-        rise : ndarray, shape (2, 3)
+        rise : ndarray, shape (STEPS, 3)
             From :class:`Accents`.
 
         Returns

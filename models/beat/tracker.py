@@ -19,7 +19,7 @@ from models.dsp.programme import Programme
 from models.dsp.stepper import Stepper
 
 WEIGHTS = Path(__file__).with_name("beat.onnx")
-HEADS = ("pulse", "tempo", "phase", "metre")
+HEADS = ("pulse", "tempo", "phase", "metre", "music")
 
 
 class Heard(NamedTuple):
@@ -40,6 +40,8 @@ class Heard(NamedTuple):
         From :class:`~models.beat.rhythm.Accents`.
     frame : ndarray of float32, shape (144,)
         What the network heard of the sound as it is.
+    music : float
+        Probability that there is music, in the sound as it is.
     resumes : bool
         Whether sound is back after a silence.
     """
@@ -50,6 +52,7 @@ class Heard(NamedTuple):
     phase: F32
     rise: F64
     frame: F32
+    music: float
     resumes: bool
 
 
@@ -92,16 +95,17 @@ class Tracker:
         views = self.features.views(block, self.programme.gain)
         if resumes:
             self.network.reset()
-        pulse, tempo, phase, _ = self.network.step(views)
+        pulse, tempo, phase, _, music = self.network.step(views)
         self.pulse = pulse[0]
         # from here on answers, not views: as it is, and the mean of both
         pulse[1] = 0.5 * (pulse[0] + pulse[1])
         tempo = 0.5 * (tempo[0] + tempo[1])
-        return Heard(end, pulse, tempo, phase[0], self.accents.step(block, levels), views[0], resumes)
+        rise = self.accents.step(block, levels)
+        return Heard(end, pulse, tempo, phase[0], rise, views[0], float(music[0, 0]), resumes)
 
 
 def tell(decoder: BeatDecoder, heard: Heard) -> PredictedBeat | None:
     """Have a decoder take a frame; the beat that it sends."""
     if heard.resumes:
         decoder.silence_ended()  # which keeps its belief beside: the piece may go on as well
-    return decoder.step(heard.pulse, heard.end, heard.tempo, heard.phase, heard.rise, heard.frame)
+    return decoder.step(heard.pulse, heard.end, heard.tempo, heard.phase, heard.rise, heard.frame, heard.music)

@@ -67,7 +67,7 @@ def calibration(told: list[tuple[float, bool]]) -> list[dict[str, object]]:
 def run(folder: Path) -> dict[str, list[dict[str, object]]]:
     """Tables of trackers and of calibration. Raises ``UserError`` if there are no recordings."""
     recordings = Recordings(folder)
-    settings = TransportSettings(send_unlocked=True)
+    settings = TransportSettings()
     scores: list[dict[str, float]] = []
     told: list[tuple[float, bool]] = []
     for name in recordings.names:

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.beat import trusts
-from models.beat.barpointer import BarPointer
+from models.beat.barpointer import STEPS, BarPointer
 from models.beat.decoder import BeatDecoder
 from models.beat.features import FPS, SAMPLE_RATE
 from models.beat.rhythm import Rhythm
@@ -24,14 +24,14 @@ def pointer(*beliefs: Trust) -> BarPointer:
     return BarPointer(FilterConfig(beliefs=beliefs))
 
 
-def run(filter_: BarPointer, seed: int, frames: int, answers: slice = slice(1)) -> None:
+def run(filter_: BarPointer, seed: int, moves: int, answers: slice = slice(1)) -> None:
     """Drive a filter with those of three random answers, random rises and tempi."""
     rng = np.random.default_rng(seed)
     rhythm = Rhythm(filter_, 0.06)
-    for k in range(frames):
-        told = [((beat, down, 1.0), (half, other, 1.0)) for beat, down, half, other in rng.random((3, 4))]
+    for k in range(moves):
+        told = [[(beat, down, 1.0) for beat, down in one] for one in rng.random((3, STEPS, 2))]
         ratios = filter_.evidence(told[answers])
-        filter_.advance(ratios, rhythm.beats(rng.exponential(1.0, (2, 3))))
+        filter_.advance(ratios, rhythm.beats(rng.exponential(1.0, (STEPS, 3))))
         rhythm.between()
         if k % 5 == 4:
             filter_.renew(rng.uniform(0.8, 1.25, filter_.size))

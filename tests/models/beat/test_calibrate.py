@@ -18,7 +18,7 @@ def test_the_fit_finds_the_constants_that_made_the_data_and_is_calibrated():
     assert reliability(np.full(len(y), 0.99), y)[1] > 0.1
 
 
-pairs = st.tuples(st.floats(0, 1), st.integers(0, 10_000), st.floats(0, 1))
+pairs = st.tuples(st.floats(0, 1), st.integers(0, 10_000), st.floats(0, 1), st.floats(-8, 8))
 
 
 @given(pairs, pairs)

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.beat.barpointer import BarPointer
+from models.beat.barpointer import STEPS, BarPointer
 from models.beat.decoder import BeatDecoder
 from models.beat.features import FPS
 from models.beat.scoring import f_measure
@@ -162,7 +162,7 @@ def test_a_window_without_any_tempo_takes_the_nearest():
     pointer.window(300, 310)
     pointer.reset()
     for _ in range(50):
-        pointer.advance(pointer.evidence([((0.3, 0.3, 1.0), (0.5, 0.3, 1.0))]))
+        pointer.advance(pointer.evidence([[(0.3, 0.3, 1.0), (0.5, 0.3, 1.0)] * (STEPS // 2)]))
         pointer.renew()
     assert np.isfinite(pointer.weight).all()
 
@@ -172,7 +172,7 @@ def test_coasting_keeps_the_belief_and_turns_at_the_given_tempo():
     rng = np.random.default_rng(1)
     for _ in range(60):
         beat, downbeat = rng.random(2)
-        pointer.advance(pointer.evidence([((beat, downbeat, 1.0), (beat, downbeat, 1.0))]))
+        pointer.advance(pointer.evidence([[(beat, downbeat, 1.0)] * STEPS]))
     before = pointer.around(0, pointer.size)[0].copy()
     spread = np.sort(pointer.weight.mean(1), axis=None)
     for _ in range(100):

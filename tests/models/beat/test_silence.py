@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from models.beat.barpointer import BarPointer
+from models.beat.barpointer import NEAR, BarPointer
 from models.beat.bench import track
 from models.beat.features import FPS, SAMPLE_RATE
 from models.beat.inertia import Inertia
@@ -22,7 +22,7 @@ def test_doubt_mixes_the_belief_with_that_of_somebody_who_has_heard_nothing(step
     told, blank = BarPointer(config), BarPointer(config)
     rng = np.random.default_rng(steps)
     for _ in range(steps):
-        told.advance(rng.uniform(0.2, 3.0, (5, told.kinds, 7)).astype(np.float32))
+        told.advance(rng.uniform(0.2, 3.0, (NEAR, told.kinds, 7)).astype(np.float32))
     if coasted:
         told.coast(120.0, coasted)
     before = told.marginal() / told.marginal().sum()
