@@ -3,11 +3,11 @@
     python -m models.beat.calibrate DIR [DIR …] [--without SOUNDS [SOUNDS …]]
 
 Runs the shipped tracker on the recordings of each DIR (as for ``sidechain bench beat``) and notes, for every beat
-sent, the belief's share, how long the pulse had been followed, how clearly its beats were heard, how surely there was
-music, and whether a true beat lay within 70 ms. SOUNDS are folders of speech and noise, in which every beat is wrong; up to three
-minutes of each are joined. Prints how often beats of each confidence were right and how many had enough to lock
-the clock, then the constants that logistic regression finds on each folder alone, with the calibration error they
-have on the others, and on all together.
+sent, the belief's share, how long the pulse had been followed, how clearly its beats were heard, how surely there
+was music, and whether a true beat lay within 70 ms. SOUNDS are folders of speech and noise, in which every beat is
+wrong; up to three minutes of each are joined. Prints how often beats of each confidence were right and how many
+had enough to lock the clock, then the constants that logistic regression finds on each folder alone, with the
+calibration error they have on the others, and on all together.
 """
 
 from __future__ import annotations
@@ -67,8 +67,9 @@ def _sent(sound: F32, tracker: Tracker) -> Iterator[tuple[float, tuple[float, ..
         sent = tracker.step(padded[k * HOP : k * HOP + WINDOW], (k + 1) * HOP / SAMPLE_RATE)
         decoder = tracker.decoder
         if sent is not None and decoder.believed is not None:
-            yield sent.time, evidence(
-                decoder.believed.mass, decoder.followed, decoder.support.value, decoder.music.value
+            yield (
+                sent.time,
+                evidence(decoder.believed.mass, decoder.followed, decoder.support.value, decoder.music.value),
             )
 
 

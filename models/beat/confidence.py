@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-CALIBRATION = (3.46, 0.2, 0.18, 2.43, 0.37)
-"""Constant, and weights of the belief's log odds, of the logarithm of the beats that the pulse has lasted, of that of
-the support, and of the log odds of music. ``python -m models.beat.calibrate`` shows what they are worth; CARD.md says
-how they were chosen."""
+CALIBRATION = (2.6, 0.2, 0.18, 1.8, 0.5)
+"""Constant, and weights of the belief's log odds, of the logarithm of the beats that the pulse has lasted, of that
+of the support, and of the log odds of music. ``python -m models.beat.calibrate`` shows what they are worth;
+CARD.md says how they were chosen."""
 _MEMORY = 2.0
 """Seconds over which what the network says of music is averaged."""
 _SURE = 8.0

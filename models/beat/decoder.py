@@ -15,12 +15,13 @@ from collections import deque
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.barpointer import CENTRE, F32, F64, STEPS, BarPointer, Instant
+from models.beat.barpointer import CENTRE, F32, F64, STEPS, BarPointer
 from models.beat.bars import METRES, BarCounter
 from models.beat.confidence import Music, confidence
 from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import FPS, LABEL_DELAY
 from models.beat.inertia import Inertia
+from models.beat.pending import PAIR, Pending
 from models.beat.reading import PredictedBeat, Reading, Window, tempo_of
 from models.beat.rhythm import Rhythm
 from models.beat.statespace import STEP
@@ -42,10 +43,8 @@ ATTACK = 3.0
 """Rise, against its mean, of what counts as the first attack."""
 _HALF = np.array(0.5, np.float32)
 _LEAST_PHASE = np.array(0.1)
-PAIR = round(STEPS * STEP * FPS)
-"""Frames that the belief takes in at once."""
 RENEW_EVERY = 2
-"""Of these, after how many the network's tempo is used, which hardly changes from one to the next."""
+"""Moves of the belief between two uses of the network's tempo, which hardly changes from one to the next."""
 
 
 def _bar_bins(metres: tuple[int, ...]) -> F64:
@@ -77,6 +76,7 @@ class BeatDecoder:
         self.filter = BarPointer(self.config.filter)
         self.rhythm = Rhythm(self.filter, self.config.accents)
         self._inertia = Inertia(*self.config.patience)
+        self._pending = Pending(self.config.filter.beat_prior)
         self.support = Support()
         self.music = Music(FPS)
         self._bar_bins = _bar_bins(self.config.filter.metres)
@@ -109,10 +109,7 @@ class BeatDecoder:
         self.believed: Reading | None = None
         self._taken: Reading | None = None  # what the filter says; `believed` may be a frame ahead of it
         self._passed = 0  # beats between the two
-        self._pulse: list[list[float]] = []
-        self._waiting = 0
-        self._told: list[list[Instant]] = []
-        self._rises: list[F64] = []
+        self._pending.reset()
         self._activity = 0.0
         self._chain = -1
         self._window = Window(-1, np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
@@ -161,15 +158,15 @@ class BeatDecoder:
             self.bars.hear(frame, end)
         answers: list[list[float]] = np.atleast_2d(pulse).tolist()
         beat = answers[0][0]
-        c, f = self.config, self.filter
+        c = self.config
         self._loudest = max(beat, self._loudest)
         self._activity = max(beat, self._activity * math.exp(-HOP / c.memory))
         self.coasting = self._activity < (c.lively if self.coasting else c.quiet)
         # that there is no beat says something only while there are beats at all
         faith = min(1.0, max(0.0, (self._activity - c.quiet) / (c.certain - c.quiet)))
-        self._note(answers, faith, rise)
+        self._pending.note(answers, faith, rise)
         time = end - LABEL_DELAY + c.offset
-        if self._waiting == PAIR:
+        if self._pending.full:
             self._move(time, tempo, phase)
         elif self._taken is not None:
             self.believed = self._carried(self._taken, time)
@@ -186,9 +183,7 @@ class BeatDecoder:
         if sent is not None:
             self.followed += 1
             self.support.sent()
-        self.confidence = confidence(
-            self.believed.mass, self.followed, self.support.value, self.music.value
-        )
+        self.confidence = confidence(self.believed.mass, self.followed, self.support.value, self.music.value)
         return sent
 
     def silence_ended(self) -> None:
@@ -204,21 +199,7 @@ class BeatDecoder:
             self._inertia.release()
             self._lost = max(self._lost, MOVED)
         self._begun = True
-        self.filter.begin(self.config.opening, self._waiting * STEPS // PAIR)
-
-    def _note(self, answers: list[list[float]], faith: float, rise: F64 | None) -> None:
-        """Keep what a frame says, of its middle and its end, until the belief moves on."""
-        before, self._pulse = self._pulse or answers, answers
-        if not self._told:
-            self._told = [[] for _ in answers]
-        prior = self.config.filter.beat_prior
-        for told, (beat, down), (old, old_down) in zip(self._told, answers, before):
-            half = 0.5 * (old + beat)
-            told.append((half, 0.5 * (old_down + down), faith if half < prior else 1.0))
-            told.append((beat, down, faith if beat < prior else 1.0))
-        if rise is not None:
-            self._rises.append(rise)
-        self._waiting += 1
+        self.filter.begin(self.config.opening, self._pending.frames * STEPS // PAIR)
 
     def _move(self, time: float, tempo: Probabilities | None, phase: Probabilities | None) -> None:
         """Move the belief on by what is waiting, and read it."""
@@ -229,8 +210,7 @@ class BeatDecoder:
             self._hear(tempo, phase)
             self._taken = self._read(time)
         self.believed, self._passed = self._taken, 0
-        self._waiting, self._told = 0, []
-        self._rises.clear()
+        self._pending.clear()
 
     def _hear(self, tempo: Probabilities | None, phase: Probabilities | None) -> None:
         """Take in what is waiting, in which something is to be heard, or nothing ever was."""
@@ -238,12 +218,13 @@ class BeatDecoder:
         if self.coasting:
             f.advance()
             return
-        ratios = f.evidence(self._told, 1.0 if phase is None else self._bar_likelihood(phase))
-        if self._rises:
-            f.advance(ratios, self.rhythm.beats(np.concatenate(self._rises)))
-            self.rhythm.between()
-        else:
+        ratios = f.evidence(self._pending.instants, 1.0 if phase is None else self._bar_likelihood(phase))
+        rises = self._pending.rises
+        if rises is None:
             f.advance(ratios)
+        else:
+            f.advance(ratios, self.rhythm.beats(rises))
+            self.rhythm.between()
         self._moves += 1
         if self._moves % RENEW_EVERY == 0:
             f.renew(None if tempo is None else self._tempo_likelihood(tempo))
@@ -328,7 +309,7 @@ class BeatDecoder:
     @property
     def moved(self) -> bool:
         """Whether the last frame moved the belief on, so that what the filter says is of now."""
-        return self._taken is not None and not self._waiting
+        return self._taken is not None and not self._pending.frames
 
     @property
     def relocated(self) -> bool:

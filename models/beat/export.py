@@ -69,7 +69,7 @@ def export(nets: BeatNet | list[BeatNet], path: Path) -> float:
 def load_net(paths: list[Path]) -> BeatNet:
     """The network of one checkpoint, or the mean of the weights of several stages of one training.
 
-    A stage before the resonators came counts as one whose resonators say nothing, and so do older ones' heads for music.
+    A stage before the resonators came counts as one whose resonators say nothing; so with the head for music.
     """
     found = [loop.load(p) for p in paths]
     last = found[-1]

@@ -44,8 +44,8 @@ class FrameNet(nn.Module):
     """One frame of an ensemble.
 
     Takes ``frame (batch, 144)``, ``last (1, batch, 144)``, ``near (2 nets, batch, front)`` and ``core
-    (layers nets, batch, hidden)``; returns ``pulse (batch, 2)``, ``tempo``, ``phase``, ``metre``, ``music (batch, 1)``
-    (probabilities) and the new states.
+    (layers nets, batch, hidden)``; returns ``pulse (batch, 2)``, ``tempo``, ``phase``, ``metre``, ``music (batch,
+    1)`` (probabilities) and the new states.
     """
 
     def __init__(self, nets: Sequence[BeatNet]) -> None:

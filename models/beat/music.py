@@ -6,7 +6,8 @@ In speech and noise a tracker finds beats, too. What its network makes of a soun
 whether there is music at all: the head is a logistic regression on what the other heads go by (a linear probe:
 G. Alain, Y. Bengio, "Understanding intermediate layers using linear classifier probes", 2016); nothing else of the
 network changes. It learns from scenes of 24 s, half of them music, with or without noise and somebody talking over
-it, half voices and noises without music, out of the tracks of ``models.voice.tracks``, heard as they are heard live.
+it, half voices and noises without music, out of the tracks of ``models.voice.tracks``, heard as they are heard
+live. The click of a metronome counts as music.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from models.beat.features import FPS, HOP, SAMPLE_RATE, WINDOW, Features
 from models.beat.network import BeatNet
 from models.dsp.programme import Programme
 from models.training import fx
-from models.training.rng import chance
+from models.training.rng import chance, log_uniform
 from realtime.errors import UserError, reported
 
 F32 = npt.NDArray[np.float32]
@@ -70,7 +71,7 @@ class Tracks:
         return np.clip(x + hiss * rng.standard_normal(len(x), np.float32), -1, 1)
 
     def _music(self, rng: Rng) -> F32:
-        x = self.one(rng, "sung" if chance(rng, 0.15) else "music")
+        x = metronome(rng) if chance(rng, 0.06) else self.one(rng, "sung" if chance(rng, 0.15) else "music")
         if chance(rng, 0.4):
             x = x + self.one(rng, "noise") * _decibels(rng, -30, 0)
         if chance(rng, 0.2):
@@ -82,6 +83,20 @@ class Tracks:
             return self.one(rng, "noise")
         x = self.one(rng, "voice")
         return x + self.one(rng, "noise") * _decibels(rng, -30, 0) if chance(rng, 0.6) else x
+
+
+def metronome(rng: Rng) -> F32:
+    """Clicks for as long as a track, at 40 to 240 a minute: short tones or bursts of noise, one in four higher."""
+    length, hertz = 8 * SAMPLE_RATE, log_uniform(rng, 400, 3500)
+    t = np.arange(SAMPLE_RATE // 10) / SAMPLE_RATE
+    fade = np.exp(-t / log_uniform(rng, 0.002, 0.025))
+    burst = rng.standard_normal(len(t)) if chance(rng, 0.4) else None
+    x = np.zeros(length + len(t), np.float32)
+    period, accent = log_uniform(rng, 0.25, 1.5), chance(rng, 0.5)
+    for k, at in enumerate(np.arange(rng.uniform(0, period), 8.0, period)):
+        tone = np.sin(2 * np.pi * hertz * (1.5 if accent and k % 4 == 0 else 1.0) * t)
+        x[int(at * SAMPLE_RATE) :][: len(t)] += 0.4 * fade * (tone if burst is None else burst)
+    return x[:length]
 
 
 def _decibels(rng: Rng, low: float, high: float) -> np.float32:

@@ -32,8 +32,9 @@ import numpy.typing as npt
 
 from models.beat import scoring
 from models.beat.barpointer import CENTRE
-from models.beat.decoder import PAIR, BeatDecoder
+from models.beat.decoder import BeatDecoder
 from models.beat.features import FPS, HOP, LABEL_DELAY, SAMPLE_RATE, WINDOW
+from models.beat.pending import PAIR
 from models.beat.reading import PredictedBeat, Reading
 from models.beat.recordings import Recordings, load_sound
 from models.beat.statespace import STEP

@@ -173,7 +173,7 @@ class Rhythm:
         return np.where(near, np.exp(-0.5 * ((left - (CENTRE - SHIFT)) / WIDTH) ** 2), 0.0)
 
     def _between(self, periods: I64) -> tuple[I64, F64, Bool]:
-        """Places near the other quarters of the beat; how near each was at every step of a move, and if to the half."""
+        """Places near the other quarters of the beat; how near each was at every step, and whether to the half."""
         left = np.arange(periods[-1])[:, None]  # once the move is over
         shares = np.zeros((STEPS, *(left + periods).shape))
         half = np.zeros(shares.shape, bool)

@@ -69,10 +69,10 @@ $(BANK).json: $(PACKAGES)/.done
 
 # --- one each --------------------------------------------------------------------------------------------------
 # Two teachers, a network that learns from both, the same after it has heard real music that the three answer together,
-# and the count of the bar (models/beat/CARD.md).
+# its head that tells music from everything else, and the count of the bar (models/beat/CARD.md).
 BEAT := $(WORK)/beat
 TRAIN_BEAT := $(RUN).beat.train --core ssm --hidden 144 --layers 4
-train-beat: $(BEAT)/final.pt $(BEAT)/bars.onnx
+train-beat: $(BEAT)/with-music.onnx $(BEAT)/bars.onnx
 
 $(BEAT)/music/.done: PIECES := --hours 33 --seed 5000000
 $(BEAT)/more/.done: PIECES := --hours 16.6 --seed 6000000
@@ -102,6 +102,14 @@ $(BEAT)/final.pt: $(BEAT)/new/.done $(BEAT)/student/final.pt $(PACKAGES)/.done
 	$(RUN).beat.answers $(<D) $(PANEL)
 	$(RUN).beat.hindsight $(BEAT)/real --music $(HEARD) $(PANEL)
 	$(TRAIN_BEAT) --data $(<D) $(BEAT)/real --out $(@D) --seed 81 --steps 320 $(LISTEN)
+
+$(BEAT)/tracks/.done: $(BEAT)/new/.done $(PACKAGES)/.done
+	$(RUN).voice.corpus $(BEAT)/bank --human $(PACKAGES) --fsdd $(TRAIN)/fsdd --sung 0
+	$(RUN).voice.tracks $(@D) --bank $(BEAT)/bank --music $(<D) --esc $(TRAIN)/esc10 --packages $(PACKAGES) --share 0.25
+	touch $@
+
+$(BEAT)/with-music.onnx: $(BEAT)/final.pt $(BEAT)/tracks/.done
+	$(RUN).beat.music $@ $(BEAT)/beat.onnx --tracks $(BEAT)/tracks --seed 1
 
 # The same with more games and tracker modules, and for longer: better on rendered music, no better on recordings (CARD.md).
 train-beat-more: $(BEAT)/longer/final.pt

@@ -14,8 +14,8 @@ from models.beat.augment import Sampler
 from models.beat.export import export
 from models.beat.features import SIZE, VIEWS, Features
 from models.beat.network import HEADS, BeatNet, NetConfig
-from models.beat.tracker import HEADS as ANSWERS
 from models.beat.targets import TEMPO_BINS, frame_times, tempo_position
+from models.beat.tracker import HEADS as ANSWERS
 from models.dsp.stepper import Stepper
 from models.training import loop
 from models.training.dataset import cache_features, save_frames
