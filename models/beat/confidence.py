@@ -38,6 +38,11 @@ class Music:
         """Nothing heard."""
         self.value = 0.0
 
+    @property
+    def probability(self) -> float:
+        """The same as a probability."""
+        return 1.0 / (1.0 + math.exp(-self.value))
+
     def hear(self, probability: float) -> None:
         """Take a frame's probability."""
         self.value += self._new * (odds(probability, _SURE) - self.value)

@@ -25,6 +25,7 @@ class Beat(Plugin):
         outputs=(
             Output("pulse", "observation", rate=50.0, description="Belief for the transport"),
             Output("activation", "vector", size=2, rate=50.0, description="Beat; downbeat if it is a beat"),
+            Output("music", "value", rate=50.0, description="Probability that there is any music"),
         ),
         parameters=(
             Parameter("low_bpm", "Slowest tempo", "BPM", 40, 280, 40),
@@ -49,10 +50,11 @@ class Beat(Plugin):
         """One hop of 20 ms."""
         self._tracker.step(block, time, self._levels)
         self._levels = None
-        pulse = self._tracker.pulse
+        pulse, decoder = self._tracker.pulse, self._tracker.decoder
         return (
-            Feature("pulse", time, self._tracker.decoder.observation()),
+            Feature("pulse", time, decoder.observation()),
             Feature("activation", time - LABEL_DELAY, (float(pulse[0]), float(pulse[1]))),
+            Feature("music", time - LABEL_DELAY, decoder.music.probability),
         )
 
     def parameter(self, identifier: str, value: float) -> None:

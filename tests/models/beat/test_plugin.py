@@ -39,6 +39,15 @@ def test_a_plain_beat_is_followed():
     assert last.confidence > 0.5
 
 
+def test_it_says_whether_there_is_music():
+    hiss = 0.05 * np.random.default_rng(1).standard_normal(8 * SAMPLE_RATE).astype(np.float32)
+    for sound, musical in ((clicks(8), True), (hiss, False)):
+        said = [f.value for _, f in drive(prepared(Beat), sound) if f.output == "music"]
+        assert len(said) == 8 * SAMPLE_RATE // HOP
+        assert (said[-1] > 0.5) == musical
+        assert 0 <= min(said) <= max(said) <= 1
+
+
 def test_every_hop_gives_one_observation_about_sound_that_was_heard():
     found = _observations(drive(prepared(Beat), clicks(3)))
     assert len(found) == 3 * SAMPLE_RATE // HOP
@@ -147,5 +156,9 @@ def test_missing_and_foreign_weights_are_named(tmp_path):
 def test_the_descriptor_says_what_it_gives():
     descriptor = Beat.descriptor
     assert descriptor.latency <= 0.046
-    assert {o.identifier: o.kind for o in descriptor.outputs} == {"pulse": "observation", "activation": "vector"}
+    assert {o.identifier: o.kind for o in descriptor.outputs} == {
+        "pulse": "observation",
+        "activation": "vector",
+        "music": "value",
+    }
     assert dataclasses.is_dataclass(descriptor)
