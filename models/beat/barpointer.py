@@ -269,7 +269,9 @@ class BarPointer:
         self.weight = np.ascontiguousarray(weight.transpose(0, 2, 1))
         self.share, self.head = np.ascontiguousarray(share.transpose(0, 2, 3, 1)), 0
 
-    def evidence(self, answers: Sequence[Sequence[Instant]], bar: F64 | float = 1.0) -> F32:
+    def evidence(
+        self, answers: Sequence[Sequence[Instant]], bar: F64 | float = 1.0, prior: float | None = None
+    ) -> F32:
         """What the network says about the instants of a move, for :meth:`advance`.
 
         Parameters
@@ -279,6 +281,8 @@ class BarPointer:
             instant; that it is a downbeat if it is a beat; exponent, 0 … 1: how far to believe it.
         bar : ndarray, shape (beats,), or 1
             Likelihood of each beat of each metre, if a beat is here.
+        prior : float, optional
+            Probability from which on an answer speaks for a beat (default: the configuration's).
 
         Returns
         -------
@@ -286,10 +290,12 @@ class BarPointer:
             Likelihood ratios against "no beat".
         """
         c, p = self.config, self.config.downbeat_prior
+        prior = prior or c.beat_prior
+        against = (1.0 - prior) / prior
         told = []
         for beat, downbeat, weight in (instant for answer in answers[: self.answers] for instant in answer):
             a = min(max(beat, c.floor), 1.0 - c.floor)
-            odds = a / (1 - a) * (1 - c.beat_prior) / c.beat_prior
+            odds = a / (1 - a) * against
             # away from beats the second answer means nothing, so it fades with the first
             q = min(max(downbeat, 0.02), 0.98) * beat + p * (1 - beat)
             one, other = math.log(odds * q / p), math.log(odds * (1 - q) / (1 - p))

@@ -218,7 +218,9 @@ class BeatDecoder:
         if self.coasting:
             f.advance()
             return
-        ratios = f.evidence(self._pending.instants, 1.0 if phase is None else self._bar_likelihood(phase))
+        # an answer far below those at the beats is doubt about the level of the pulse, told again at every beat
+        prior = max(self.config.filter.beat_prior, self.config.relative * self.support.value)
+        ratios = f.evidence(self._pending.instants, 1.0 if phase is None else self._bar_likelihood(phase), prior)
         rises = self._pending.rises
         if rises is None:
             f.advance(ratios)
