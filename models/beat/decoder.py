@@ -214,12 +214,12 @@ class BeatDecoder:
 
     def _hear(self, tempo: Probabilities | None, phase: Probabilities | None) -> None:
         """Take in what is waiting, in which something is to be heard, or nothing ever was."""
-        f = self.filter
+        c, f = self.config, self.filter
         if self.coasting:
             f.advance()
             return
         # an answer far below those at the beats is doubt about the level of the pulse, told again at every beat
-        prior = max(self.config.filter.beat_prior, self.config.relative * self.support.value)
+        prior = max(c.filter.beat_prior, min(c.relative * self.support.value, c.most))
         ratios = f.evidence(self._pending.instants, 1.0 if phase is None else self._bar_likelihood(phase), prior)
         rises = self._pending.rises
         if rises is None:

@@ -28,8 +28,8 @@ class DecoderConfig:
         Seconds over which that maximum fades to a third.
     offset : float
         Seconds added to every predicted instant: what is left of the network's systematic error.
-    relative : float
-        Part of the answers at the last beats from which on another speaks for a beat, too.
+    relative, most : float
+        Part of the answers at the last beats from which on another speaks for a beat, too; most that this may be.
     tempo_weight, phase_weight : float
         Exponents, per frame and per observation, of the network's tempo and position in the bar.
     accents : float
@@ -56,6 +56,7 @@ class DecoderConfig:
     memory: float = 1.2
     offset: float = -0.003
     relative: float = 0.4
+    most: float = 0.16
     tempo_weight: float = 0.02
     phase_weight: float = 0.3
     accents: float = 0.06

@@ -28,6 +28,14 @@ def test_steady_pulse_is_found_at_its_own_tempo(bpm):
     assert decoder.tempo == pytest.approx(bpm, rel=0.01)
 
 
+@pytest.mark.parametrize("bpm", [110, 120, 125])
+def test_weak_answers_half_way_do_not_make_the_pulse_twice_as_fast(bpm):
+    strong, weak = (pulses(grid(bpm, 24, start), 24, noise=0.0) for start in (0.3, 0.3 + 30 / bpm))
+    weak[:, 0] *= 0.26
+    _, decoder = decode(np.where(strong[:, :1] >= weak[:, :1], strong, weak) * [0.8, 1.0])
+    assert decoder.tempo == pytest.approx(bpm, rel=0.01)
+
+
 @pytest.mark.parametrize("per_bar", [3, 4])
 def test_bars_are_counted(per_bar):
     beats = grid(120, 30, per_bar=per_bar)
