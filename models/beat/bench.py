@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from models.beat import scoring
 from models.beat.decoderconfig import DecoderConfig
-from models.beat.features import HOP, SAMPLE_RATE, WINDOW
+from models.beat.features import HOP, SAMPLE_RATE, blocks
 from models.beat.recordings import Cropped, Following, Recordings
 from models.beat.tracker import WEIGHTS, Tracker
 from models.scoring.recordings import add_gain, amplitude
@@ -48,13 +48,10 @@ def track(sound: F32, tracker: Tracker, settings: TransportSettings | None) -> t
     """
     tracker.reset()
     transport = Transport(settings) if settings else None
-    padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), sound])
     rows: list[tuple[float, float, float]] = []
     spent = 0.0
     tick = HOP / SAMPLE_RATE / 4
-    for k in range(len(sound) // HOP):
-        end = (k + 1) * HOP / SAMPLE_RATE
-        block = padded[k * HOP : k * HOP + WINDOW]
+    for block, end in blocks(sound):
         begin = time.thread_time()
         beat = tracker.step(block, end)
         spent += time.thread_time() - begin

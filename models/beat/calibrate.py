@@ -21,7 +21,8 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat.confidence import CALIBRATION, evidence
-from models.beat.features import HOP, SAMPLE_RATE, WINDOW
+from models.beat.features import SAMPLE_RATE, blocks
+from models.beat.logistic import fit, probability
 from models.beat.recordings import SOUND, Recordings, load_sound
 from models.beat.tracker import Tracker
 from realtime.errors import UserError
@@ -61,32 +62,15 @@ def collect_without(folder: Path, tracker: Tracker, seconds: float = 180.0) -> t
 
 def _sent(sound: F32, tracker: Tracker) -> Iterator[tuple[float, tuple[float, ...]]]:
     """Time of each beat sent, and what its confidence is made of."""
-    padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), sound])
     tracker.reset()
-    for k in range(len(sound) // HOP):
-        sent = tracker.step(padded[k * HOP : k * HOP + WINDOW], (k + 1) * HOP / SAMPLE_RATE)
+    for block, end in blocks(sound):
+        sent = tracker.step(block, end)
         decoder = tracker.decoder
         if sent is not None and decoder.believed is not None:
             yield (
                 sent.time,
                 evidence(decoder.believed.mass, decoder.followed, decoder.support.value, decoder.music.value),
             )
-
-
-def fit(x: F64, y: F64, steps: int = 50) -> F64:
-    """Logistic regression by Newton's method."""
-    b = np.zeros(x.shape[1])
-    for _ in range(steps):
-        p = probability(x, b)
-        hessian = (x * (p * (1 - p))[:, None]).T @ x + 1e-3 * np.eye(len(b))
-        b += np.linalg.solve(hessian, x.T @ (y - p))
-    return b
-
-
-def probability(x: F64, constants: F64) -> F64:
-    """Confidence of each row."""
-    out: F64 = 1.0 / (1.0 + np.exp(-(x @ constants)))
-    return out
 
 
 def reliability(p: F64, y: F64) -> tuple[list[tuple[float, int, float, float]], float]:

@@ -1,8 +1,8 @@
 """From the network's probabilities to beats, sent at the instant they fall, with tempo, bar and confidence.
 
-The belief of :class:`~models.beat.barpointer.BarPointer` is read once per frame: the strongest tempo (with its
-near neighbours), the strongest phase within it, and the mean phase around that peak, which is finer than the
-frames. The next beat follows from there; it is committed on the last frame before it falls, for the instant at
+The belief of :class:`~models.beat.barpointer.BarPointer` is read each time it has moved on: the strongest tempo
+(with its near neighbours), the strongest phase within it, and the mean phase around that peak, which is finer than
+the frames. The next beat follows from there; it is committed on the last frame before it falls, for the instant at
 which it falls. Bars are numbered from the marginal over bar positions, and a number once given is kept unless
 another is clearly more likely.
 """
@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from models.beat.barpointer import CENTRE, F32, F64, STEPS, BarPointer
 from models.beat.bars import METRES, BarCounter
-from models.beat.confidence import Music, confidence
+from models.beat.confidence import confidence
 from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import FPS, LABEL_DELAY
 from models.beat.inertia import Inertia
@@ -25,7 +25,7 @@ from models.beat.pending import PAIR, Pending
 from models.beat.reading import PredictedBeat, Reading, Window, tempo_of
 from models.beat.rhythm import Rhythm
 from models.beat.statespace import STEP
-from models.beat.support import Support
+from models.beat.support import Music, Support
 from models.beat.targets import PHASE_BINS, TEMPO_BINS, tempo_position
 from realtime.musical import BeatObservation
 

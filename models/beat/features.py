@@ -7,6 +7,8 @@ The same class serves the live plugin and the training cache.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
@@ -39,6 +41,26 @@ CENTRES = np.concatenate([centres(SHORT), centres(LONG)])
 """Of all bands, Hz."""
 VIEWS = np.stack([np.ones(SIZE), np.where(CENTRES < 300.0, 0.01, 1.0)]).astype(np.float32)
 """Gains of the bands in each view of the sound, shape (2, 144): as it is, and with 40 dB less bass."""
+
+
+def blocks(samples: F32) -> Iterator[tuple[F32, float]]:
+    """What the live plugin is given of a recording, hop by hop.
+
+    Parameters
+    ----------
+    samples : ndarray of float32, shape (n,)
+        Mono at 24 kHz.
+
+    Yields
+    ------
+    block : ndarray of float32, shape (4096,)
+        The newest sound, silence before the beginning.
+    end : float
+        Stream seconds at which it ends.
+    """
+    padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), np.asarray(samples, np.float32)])
+    for k in range(len(samples) // HOP):
+        yield padded[k * HOP : k * HOP + WINDOW], (k + 1) * HOP / SAMPLE_RATE
 
 
 class Features:
@@ -92,8 +114,7 @@ class Features:
         -------
         ndarray of float32, shape (n // 480, 144)
         """
-        padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), np.asarray(samples, np.float32)])
         out = np.empty((len(samples) // HOP, SIZE), np.float32)
-        for k in range(len(out)):
-            out[k] = self.frame(padded[k * HOP : k * HOP + WINDOW])
+        for frame, (block, _) in zip(out, blocks(samples)):
+            frame[:] = self.frame(block)
         return out

@@ -20,13 +20,15 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from models.beat import logistic
 from models.beat.distill import recovered
 from models.beat.export import export
-from models.beat.features import FPS, HOP, SAMPLE_RATE, WINDOW, Features
+from models.beat.features import FPS, HOP, SAMPLE_RATE, Features, blocks
 from models.beat.network import BeatNet
 from models.dsp.programme import Programme
 from models.training import fx
 from models.training.rng import chance, log_uniform
+from models.voice.tracks import LENGTH, SECONDS
 from realtime.errors import UserError, reported
 
 F32 = npt.NDArray[np.float32]
@@ -87,16 +89,16 @@ class Tracks:
 
 def metronome(rng: Rng) -> F32:
     """Clicks for as long as a track, at 40 to 240 a minute: short tones or bursts of noise, one in four higher."""
-    length, hertz = 8 * SAMPLE_RATE, log_uniform(rng, 400, 3500)
+    hertz = log_uniform(rng, 400, 3500)
     t = np.arange(SAMPLE_RATE // 10) / SAMPLE_RATE
     fade = np.exp(-t / log_uniform(rng, 0.002, 0.025))
     burst = rng.standard_normal(len(t)) if chance(rng, 0.4) else None
-    x = np.zeros(length + len(t), np.float32)
+    x = np.zeros(LENGTH + len(t), np.float32)
     period, accent = log_uniform(rng, 0.25, 1.5), chance(rng, 0.5)
-    for k, at in enumerate(np.arange(rng.uniform(0, period), 8.0, period)):
+    for k, at in enumerate(np.arange(rng.uniform(0, period), SECONDS, period)):
         tone = np.sin(2 * np.pi * hertz * (1.5 if accent and k % 4 == 0 else 1.0) * t)
         x[int(at * SAMPLE_RATE) :][: len(t)] += 0.4 * fade * (tone if burst is None else burst)
-    return x[:length]
+    return x[:LENGTH]
 
 
 def _decibels(rng: Rng, low: float, high: float) -> np.float32:
@@ -106,10 +108,8 @@ def _decibels(rng: Rng, low: float, high: float) -> np.float32:
 def heard(net: BeatNet, sound: F32) -> F64:
     """What the heads go by in each frame of a sound, as live, shape ``(frames, hidden)``."""
     features, programme = Features(), Programme(FPS)
-    padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), sound])
     frames, begins = [], [0]
-    for k in range(len(sound) // HOP):
-        block = padded[k * HOP : k * HOP + WINDOW]
+    for k, (block, _) in enumerate(blocks(sound)):
         if programme.hear(block[-HOP:]) and k:
             begins.append(k)
         frames.append(features.frame(block, programme.gain).copy())
@@ -126,18 +126,13 @@ def examples(net: BeatNet, tracks: Tracks, scenes: range, seed: int) -> Iterator
         yield heard(net, sound)[SETTLE::EVERY], k % 2 == 0
 
 
-def fit(x: F64, y: F64, steps: int = 12) -> tuple[F64, float]:
-    """Weights and constant of the logistic regression of `y` on the columns of `x`, by Newton's method."""
+def fit(x: F64, y: F64) -> tuple[F64, float]:
+    """Weights and constant of the logistic regression of `y` on the columns of `x`."""
     mean, scale = x.mean(0), x.std(0) + 1e-6
     z = np.hstack([(x - mean) / scale, np.ones((len(x), 1))])
-    b = np.zeros(z.shape[1])
-    ridge = RIDGE * np.append(np.ones(x.shape[1]), 0.0)
-    for _ in range(steps):
-        p = 1.0 / (1.0 + np.exp(-(z @ b)))
-        hessian = (z * (p * (1.0 - p))[:, None]).T @ z + np.diag(ridge)
-        b += np.linalg.solve(hessian, z.T @ (y - p) - ridge * b)
-    weights = b[:-1] / scale
-    return weights, float(b[-1] - weights @ mean)
+    *found, constant = logistic.fit(z, y, RIDGE * np.append(np.ones(x.shape[1]), 0.0), steps=12)
+    weights = np.array(found) / scale
+    return weights, float(constant - weights @ mean)
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ import numpy.typing as npt
 from models.beat import scoring
 from models.beat.barpointer import CENTRE
 from models.beat.decoder import BeatDecoder
-from models.beat.features import FPS, HOP, LABEL_DELAY, SAMPLE_RATE, WINDOW
+from models.beat.features import FPS, LABEL_DELAY, blocks
 from models.beat.pending import PAIR
 from models.beat.reading import PredictedBeat, Reading
 from models.beat.recordings import Recordings, load_sound
@@ -47,8 +47,12 @@ FRAME, MOVE = 1.0 / FPS, PAIR / FPS
 COLUMNS = ("F70", "F70e", "F25e", "CMLt", "AMLt", "DB70", "lock", "biase")
 
 
+EVERY_FRAME = ("peak", "shipped")
+"""Read-outs that do not ask the filter, and so do not wait until it has moved on."""
+
+
 class ReadOut(Protocol):
-    """Asked after every frame for the beats to tell, as rows of time, beat in bar and time of telling."""
+    """Asked again and again for the beats to tell, as rows of time, beat in bar and time of telling."""
 
     def read(self, tracker: Tracker, sent: PredictedBeat | None, end: float) -> list[Row]:
         """Look at the tracker after the frame that ends at `end`."""
@@ -83,8 +87,6 @@ class Crossing:
         self._phase, self._last = 0.0, -np.inf
 
     def read(self, tracker: Tracker, sent: PredictedBeat | None, end: float) -> list[Row]:
-        if not tracker.decoder.moved:
-            return []
         phase, period, beat = _most_likely(tracker.decoder)
         passed = phase < 0.5 <= self._phase
         self._phase = phase
@@ -103,8 +105,6 @@ class Ahead:
         self._last = -np.inf
 
     def read(self, tracker: Tracker, sent: PredictedBeat | None, end: float) -> list[Row]:
-        if not tracker.decoder.moved:
-            return []
         phase, period, beat = self._place(tracker.decoder)
         time = end - LABEL_DELAY + tracker.decoder.config.offset
         ahead = time + (1.0 - phase) * period
@@ -127,8 +127,6 @@ class Lagging:
 
     def read(self, tracker: Tracker, sent: PredictedBeat | None, end: float) -> list[Row]:
         decoder = tracker.decoder
-        if not decoder.moved:
-            return []
         phase, period, beat = _mode(decoder)
         time = end - LABEL_DELAY + decoder.config.offset
         since = int((self._lag / period) - phase + 1.0) if self._lag > phase * period else 0
@@ -202,12 +200,10 @@ def read_all(sound: npt.NDArray[np.float32], tracker: Tracker) -> dict[str, F64]
     tracker.reset()
     ways = readouts()
     rows: dict[str, deque[Row]] = {k: deque() for k in ways}
-    padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), sound])
-    for k in range(len(sound) // HOP):
-        end = (k + 1) * HOP / SAMPLE_RATE
-        sent = tracker.step(padded[k * HOP : k * HOP + WINDOW], end)
-        for name, way in ways.items():
-            rows[name].extend(way.read(tracker, sent, end))
+    for block, end in blocks(sound):
+        sent = tracker.step(block, end)
+        for name in ways if tracker.decoder.moved else EVERY_FRAME:
+            rows[name].extend(ways[name].read(tracker, sent, end))
     return {k: np.array(v, float).reshape(-1, 3) for k, v in rows.items()}
 
 

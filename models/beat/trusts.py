@@ -20,7 +20,7 @@ import numpy.typing as npt
 from models.beat import scoring
 from models.beat.decoder import BeatDecoder
 from models.beat.decoderconfig import DecoderConfig
-from models.beat.features import HOP, SAMPLE_RATE, WINDOW
+from models.beat.features import blocks
 from models.beat.recordings import Cropped, Recordings
 from models.beat.statespace import FilterConfig, Trust
 from models.beat.tracker import Heard, Tracker, tell
@@ -46,11 +46,7 @@ WAYS: dict[str, tuple[Trust, ...]] = {
 def listen(sound: npt.NDArray[np.float32], tracker: Tracker) -> list[Heard]:
     """Everything that a tracker's decoder is told while it hears a recording."""
     tracker.reset()
-    padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), sound])
-    return [
-        deepcopy(tracker.hear(padded[k * HOP : k * HOP + WINDOW], (k + 1) * HOP / SAMPLE_RATE))
-        for k in range(len(sound) // HOP)
-    ]
+    return [deepcopy(tracker.hear(block, end)) for block, end in blocks(sound)]
 
 
 def decode(told: list[Heard], beliefs: tuple[Trust, ...]) -> F64:

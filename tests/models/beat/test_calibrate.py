@@ -4,8 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.beat.calibrate import fit, probability, reliability
+from models.beat.calibrate import reliability
 from models.beat.confidence import confidence
+from models.beat.logistic import fit, probability
 
 
 def test_the_fit_finds_the_constants_that_made_the_data_and_is_calibrated():

@@ -12,7 +12,7 @@ from models.beat import music
 from models.beat.bench import track
 from models.beat.distill import recovered
 from models.beat.export import export
-from models.beat.features import FPS, HOP, SAMPLE_RATE, SIZE, WINDOW
+from models.beat.features import SAMPLE_RATE, SIZE, blocks
 from models.beat.network import BeatNet, NetConfig
 from models.beat.tracker import HEADS, Tracker
 from models.dsp.stepper import Stepper
@@ -78,10 +78,9 @@ def test_tracks_that_are_not_there_are_named(tmp_path):
 
 def _said(sound: np.ndarray) -> list[float]:
     """What the shipped tracker makes of a sound, a value a frame."""
-    tracker, padded = Tracker(), np.concatenate([np.zeros(WINDOW - HOP, np.float32), sound])
-    said = []
-    for k in range(len(sound) // HOP):
-        tracker.step(padded[k * HOP : k * HOP + WINDOW], (k + 1) / FPS)
+    tracker, said = Tracker(), []
+    for block, end in blocks(sound):
+        tracker.step(block, end)
         said.append(tracker.decoder.music.value)
     return said
 
