@@ -51,6 +51,12 @@ class Cost:
         self.calls += 1
         self.total += seconds
 
+    @property
+    def mean(self) -> float:
+        """Of the recent calls, seconds; 0 before the first."""
+        recent = self._recent[: min(self.calls, _HISTORY)]
+        return sum(recent) / len(recent) if recent else 0.0
+
     def percentiles(self) -> tuple[float, float, float]:
         """p50, p99 and maximum of the recent calls, seconds."""
         recent = self._recent[: min(self.calls, _HISTORY)]
@@ -247,8 +253,8 @@ class Slot:
 
     @property
     def load(self) -> float:
-        """Share of a core that it takes."""
-        return self.cost.percentiles()[0] / self.hop_seconds
+        """Share of a core that it takes: by the mean call, for many do most of their work in every few."""
+        return self.cost.mean / self.hop_seconds
 
     @property
     def latency(self) -> float:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable
 
@@ -145,3 +146,20 @@ def test_a_plugin_that_cannot_prepare_is_named() -> None:
 
     with pytest.raises(UserError, match=r"plugin 'probe' cannot be prepared: .*weights\.bin"):
         Slot(Unready, {}).prepare()
+
+
+def test_the_load_is_that_of_the_mean_call_though_most_do_nothing() -> None:
+    bench = Bench([])
+    spent, at = itertools.cycle([0.0, 0.0, 0.0, 0.004]), itertools.count()
+    now = 0.0
+
+    def clock() -> float:
+        nonlocal now
+        if next(at) % 2:  # the second of a call's two looks
+            now += next(spent)
+        return now
+
+    bench.slot.clock = clock
+    for _ in range(40):
+        bench.tick()
+    assert bench.slot.load == pytest.approx(0.001 / bench.slot.hop_seconds)
