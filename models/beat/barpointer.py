@@ -28,6 +28,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from models.beat.features import FPS, PAIR
 from models.beat.statespace import STEP, FilterConfig, intervals, one_later, usual
 
 F32 = npt.NDArray[np.float32]
@@ -35,7 +36,7 @@ F64 = npt.NDArray[np.float64]
 I64 = npt.NDArray[np.int64]
 Instant = tuple[float, float, float]
 
-STEPS = 4
+STEPS = round(PAIR / FPS / STEP)
 """Positions per move."""
 CENTRE = 1
 """Steps before a state passes on at which its beat lies: one before and one after are near it, too."""

@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from models.beat import scoring
 from models.beat.decoderconfig import DecoderConfig
-from models.beat.features import HOP, SAMPLE_RATE, blocks
+from models.beat.features import HOP, PAIR, SAMPLE_RATE, blocks
 from models.beat.recordings import Cropped, Following, Recordings
 from models.beat.tracker import WEIGHTS, Tracker
 from models.scoring.recordings import add_gain, amplitude
@@ -60,7 +60,7 @@ def track(sound: F32, tracker: Tracker, settings: TransportSettings | None) -> t
                 rows.append((beat.time, beat.number, max(beat.time, beat.emitted)))
             continue
         transport.observe(tracker.decoder.observation())
-        for n in range(4):
+        for n in range(4 * PAIR):
             rows += [(b.time, b.beat_in_bar, max(b.time, b.emitted)) for b in transport.advance(end + n * tick)]
     return np.array(rows, float).reshape(-1, 3), spent
 

@@ -1,10 +1,10 @@
 """From the network's probabilities to beats, sent at the instant they fall, with tempo, bar and confidence.
 
-The belief of :class:`~models.beat.barpointer.BarPointer` is read each time it has moved on: the strongest tempo
-(with its near neighbours), the strongest phase within it, and the mean phase around that peak, which is finer than
-the frames. The next beat follows from there; it is committed on the last frame before it falls, for the instant at
-which it falls. Bars are numbered from the marginal over bar positions, and a number once given is kept unless
-another is clearly more likely.
+The belief of :class:`~models.beat.barpointer.BarPointer` moves on by two frames at a time and is then read: the
+strongest tempo (with its near neighbours), the strongest phase within it, and the mean phase around that peak,
+which is finer than the frames. The next beat follows from there; it is committed on the last move before it falls,
+for the instant at which it falls. Bars are numbered from the marginal over bar positions, and a number once given
+is kept unless another is clearly more likely.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from models.beat.barpointer import CENTRE, F32, F64, STEPS, BarPointer
 from models.beat.bars import METRES, BarCounter
 from models.beat.confidence import confidence
 from models.beat.decoderconfig import DecoderConfig
-from models.beat.features import FPS, LABEL_DELAY
+from models.beat.features import FPS, LABEL_DELAY, PAIR
 from models.beat.inertia import Inertia
-from models.beat.pending import PAIR, Pending
+from models.beat.pending import Pending
 from models.beat.reading import PredictedBeat, Reading, Window, tempo_of
 from models.beat.rhythm import Rhythm
 from models.beat.statespace import STEP
@@ -31,6 +31,8 @@ from realtime.musical import BeatObservation
 
 Probabilities = npt.NDArray[np.floating]
 HOP = 1.0 / FPS
+MOVE = PAIR * HOP
+"""Seconds by which the belief moves."""
 NEIGHBOURS = 5
 """Tempi counted as one: about 2 % to either side."""
 BINS = 48
@@ -43,7 +45,7 @@ ATTACK = 3.0
 """Rise, against its mean, of what counts as the first attack."""
 _HALF = np.array(0.5, np.float32)
 _LEAST_PHASE = np.array(0.1)
-RENEW_EVERY = 2
+RENEW_EVERY = 4
 """Moves of the belief between two uses of the network's tempo, which hardly changes from one to the next."""
 
 
@@ -60,12 +62,13 @@ def _bar_bins(metres: tuple[int, ...]) -> F64:
 class BeatDecoder:
     """One stream's decoder. Deterministic; owned by one thread.
 
-    Call :meth:`step` once per frame; it returns the beat to send before the next frame, or None.
+    Call :meth:`step` once per frame; with every second one the belief moves on (:attr:`moved`), and then it
+    returns the beat to send before the next move, or None.
 
     Attributes
     ----------
     believed, reading : Reading or None
-        What the filter says after the last frame, and what is made of it once inertia has had its say.
+        What the filter says after the last move, and what is made of it once inertia has had its say.
     followed : int
         Beats sent since the pulse was last another.
     """
@@ -89,6 +92,7 @@ class BeatDecoder:
         self._reach = np.array(self.config.reach, np.float32)
         self._phase_weight = np.array(self.config.phase_weight)
         self._periods = self.filter.periods.astype(np.float64)
+        self._bins = np.arange(TEMPO_BINS)
         self._circle = np.arange(-4, BINS + 5) % BINS
         self.reset()
 
@@ -107,8 +111,6 @@ class BeatDecoder:
         self.downbeat_confidence = 0.0
         self.reading: Reading | None = None
         self.believed: Reading | None = None
-        self._taken: Reading | None = None  # what the filter says; `believed` may be a frame ahead of it
-        self._passed = 0  # beats between the two
         self._pending.reset()
         self._activity = 0.0
         self._chain = -1
@@ -124,7 +126,7 @@ class BeatDecoder:
 
     def step(
         self,
-        pulse: Probabilities,
+        pulse: Probabilities | list[list[float]],
         end: float,
         tempo: Probabilities | None = None,
         phase: Probabilities | None = None,
@@ -136,13 +138,14 @@ class BeatDecoder:
 
         Parameters
         ----------
-        pulse : ndarray, shape (answers, 2) or (2,)
+        pulse : ndarray, shape (answers, 2) or (2,), or list of lists
             Probability of a beat; probability of a downbeat if it is one. Several answers, the first
             to the sound as it is, or one for all beliefs.
         end : float
             Stream seconds of the end of the frame.
-        tempo : ndarray, shape (48,), optional
-            Probability of tempi, on the axis of :func:`models.beat.targets.tempo_position`.
+        tempo : ndarray, shape (48,) or (views, 48), optional
+            Probability of tempi, on the axis of :func:`models.beat.targets.tempo_position`; of several views of
+            the sound, the mean counts.
         phase : ndarray, shape (16,), optional
             Probability of positions in the bar.
         rise : ndarray, shape (2, 3), optional
@@ -156,7 +159,7 @@ class BeatDecoder:
             self.music.hear(music)
         if self.bars is not None and frame is not None:
             self.bars.hear(frame, end)
-        answers: list[list[float]] = np.atleast_2d(pulse).tolist()
+        answers = pulse if isinstance(pulse, list) else np.atleast_2d(pulse).tolist()
         beat = answers[0][0]
         c = self.config
         self._loudest = max(beat, self._loudest)
@@ -166,20 +169,18 @@ class BeatDecoder:
         faith = min(1.0, max(0.0, (self._activity - c.quiet) / (c.certain - c.quiet)))
         self._pending.note(answers, faith, rise)
         time = end - LABEL_DELAY + c.offset
+        self.support.hear(beat, self.coasting)
         if self._pending.full:
-            self._move(time, tempo, phase)
-        elif self._taken is not None:
-            self.believed = self._carried(self._taken, time)
+            self.believed = self._move(time, tempo, phase)
         if not self._begun and rise is not None and rise.max() > ATTACK:
             self._begin()
-        if self.believed is None:
+        if self.believed is None or not self.moved:
             return None
         self.reading = self._inertia.follow(self.believed)
         if self.relocated:
             self.followed, self._lost = 0, max(self._lost, MOVED)
             self.tempo = 60.0 / self.reading.period  # the line through the last beats is the old pulse's
         sent = self._emit(self.reading, end)
-        self.support.hear(beat, self.coasting)
         if sent is not None:
             self.followed += 1
             self.support.sent()
@@ -201,16 +202,18 @@ class BeatDecoder:
         self._begun = True
         self.filter.begin(self.config.opening, self._pending.frames * STEPS // PAIR)
 
-    def _move(self, time: float, tempo: Probabilities | None, phase: Probabilities | None) -> None:
+    def _move(self, time: float, tempo: Probabilities | None, phase: Probabilities | None) -> Reading:
         """Move the belief on by what is waiting, and read it."""
-        if self.coasting and self._taken is not None and self._moves:
-            self.filter.coast(self.tempo, PAIR * HOP)
-            self._taken = self._carried(self._taken, time)
+        old = self.believed
+        if self.coasting and old is not None and self._moves:
+            self.filter.coast(self.tempo, MOVE)
+            turned = old.phase + self.tempo / 60.0 * (time - old.time)
+            new = old._replace(time=time, phase=turned % 1.0)
         else:
             self._hear(tempo, phase)
-            self._taken = self._read(time)
-        self.believed, self._passed = self._taken, 0
+            new = self._read(time)
         self._pending.clear()
+        return new
 
     def _hear(self, tempo: Probabilities | None, phase: Probabilities | None) -> None:
         """Take in what is waiting, in which something is to be heard, or nothing ever was."""
@@ -231,16 +234,10 @@ class BeatDecoder:
         if self._moves % RENEW_EVERY == 0:
             f.renew(None if tempo is None else self._tempo_likelihood(tempo))
 
-    def _carried(self, old: Reading, time: float) -> Reading:
-        """A reading, turned on: at the tempo told while it coasts, as a frozen belief is, else at its own."""
-        rate = self.tempo / 60.0 if self.coasting else 1.0 / old.period
-        phase = old.phase + rate * (time - old.time)
-        self._passed = math.floor(phase)
-        return old._replace(time=time, phase=phase % 1.0)
-
     def _tempo_likelihood(self, tempo: Probabilities) -> F64:
         """Of each chain's tempo, from the network's idea of it."""
-        likely = np.interp(self._axis, np.arange(TEMPO_BINS), tempo) * TEMPO_BINS + 0.5
+        mean = tempo if tempo.ndim == 1 else np.add.reduce(tempo) / len(tempo)
+        likely = np.interp(self._axis, self._bins, mean) * TEMPO_BINS + 0.5
         out: F64 = likely ** (self.config.tempo_weight * PAIR * RENEW_EVERY)
         return out
 
@@ -260,7 +257,7 @@ class BeatDecoder:
         assert self.believed is not None
         if self._lost > MOVED and self.believed.mass >= GUESS:  # no longer a guess, and counted by guesses so far
             number, per_bar = self._place(int(np.argmax(self.bar())))
-        elif per_bar:  # the last beat may have been committed a frame before it falls
+        elif per_bar:  # the last beat may have been committed a move before it falls
             since = round((r.time - r.phase * r.period - self._last) / r.period)
             number = (number - 1 + since) % per_bar + 1
         return BeatObservation(
@@ -311,7 +308,7 @@ class BeatDecoder:
     @property
     def moved(self) -> bool:
         """Whether the last frame moved the belief on, so that what the filter says is of now."""
-        return self._taken is not None and not self._pending.frames
+        return self.believed is not None and not self._pending.frames
 
     @property
     def relocated(self) -> bool:
@@ -333,7 +330,7 @@ class BeatDecoder:
 
     def bar(self) -> F64:
         """Probability of each beat of each metre for the beat that the believed phase counts from."""
-        f, r = self.filter, self._taken
+        f, r = self.filter, self.believed
         assert r is not None
         low, high = self._chains()
         mass, phase = f.around(low, high)
@@ -351,8 +348,6 @@ class BeatDecoder:
             for _ in range(abs(shift)):
                 part = part[f.later if shift > 0 else f.earlier]
             bar += part
-        for _ in range(self._passed):
-            bar = bar[f.later]
         return bar / (bar.sum() + 1e-30)
 
     def _emit(self, r: Reading, end: float) -> PredictedBeat | None:
@@ -361,7 +356,7 @@ class BeatDecoder:
         due = passed = ahead - r.period
         if passed <= self._last + 0.55 * r.period or passed < end - 0.5 * r.period:
             due = ahead
-        if due >= end + HOP or due <= self._last + 0.45 * r.period or self._activity == 0.0:
+        if due >= end + MOVE or due <= self._last + 0.45 * r.period or self._activity == 0.0:
             return None
         time = max(due, end)
         self._last = time

@@ -56,9 +56,7 @@ def _network(config: NetConfig, found: dict[str, np.ndarray], k: int) -> BeatNet
     net = BeatNet(config)
     core = net.core
     assert isinstance(core, Ssm)
-    layers: dict[str, nn.Linear] = {"enter": net.enter, "near": net.near, "core": core.enter, "heads": net.heads}
-    if "music_weight" in found:  # older files have no such head
-        layers["music"] = net.music
+    layers: dict[str, nn.Linear] = {"enter": net.enter, "near": net.near, "core": core.enter}
     for j in range(config.layers):
         for name, group in (("gate", core.gates), ("up", core.up), ("down", core.down)):
             layer = group[j]
@@ -71,6 +69,10 @@ def _network(config: NetConfig, found: dict[str, np.ndarray], k: int) -> BeatNet
                 weight[:, SIZE:] /= RISE
             layer.weight.copy_(weight)
             layer.bias.copy_(torch.from_numpy(found[f"{name}_bias"][k, 0].copy()))
+        said = found["heads_weight"][k].T.copy(), found["heads_bias"][k, 0].copy()
+        for values, heads, music in zip(said, net.heads.parameters(), net.music.parameters()):
+            heads.copy_(torch.from_numpy(values[:-1]))
+            music.copy_(torch.from_numpy(values[-1:]))
     return net
 
 

@@ -1,4 +1,4 @@
-"""The beat network as ONNX: one frame and the states in, probabilities and the new states out.
+"""The beat network as ONNX: two frames and the states in, probabilities and the new states out.
 
 python -m models.beat.export OUT.onnx A/final.pt B/final.pt                # an ensemble: answers averaged
 python -m models.beat.export OUT.onnx --stages STAGE1/last.pt STAGE2/final.pt      # weights averaged
@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.beat.features import SIZE
+from models.beat.features import PAIR, SIZE
 from models.beat.frame import FrameNet, fits
 from models.beat.network import BeatNet, NetConfig
 from models.training import loop
@@ -24,18 +24,22 @@ STATES = ["last", "near", "core", "ring"]
 
 
 class Step(nn.Module):
-    """One frame of a network of any kind: ``frame (batch, 144)`` and the states, each ``(…, batch, size)``."""
+    """Two frames of a network of any kind: ``(batch, 2, 144)``, and the states, each ``(…, batch, size)``."""
 
     def __init__(self, net: BeatNet) -> None:
         super().__init__()
         self.net = net
 
-    def forward(self, frame: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
-        y, following = self.net.hear(frame[None], states)
+    def forward(self, frames: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
+        heard = []
+        for k in range(PAIR):
+            y, states = self.net.hear(frames[:, k][None], states)
+            heard.append(y[0])
+        y = torch.stack(heard, 1)
         heads, music = self.net.say(y), self.net.music(y)
-        pulse = torch.stack([heads.beat[0].sigmoid(), heads.downbeat[0].sigmoid()], -1)
-        rest = (h[0].softmax(-1) for h in (heads.tempo, heads.phase, heads.metre))
-        return (pulse, *rest, music[0].sigmoid(), *following)
+        pulse = torch.stack([heads.beat.sigmoid(), heads.downbeat.sigmoid()], -1)
+        rest = (h.softmax(-1) for h in (heads.tempo, heads.phase, heads.metre))
+        return (pulse, *rest, music.sigmoid(), *states)
 
 
 def export(nets: BeatNet | list[BeatNet], path: Path) -> float:
@@ -63,7 +67,7 @@ def export(nets: BeatNet | list[BeatNet], path: Path) -> float:
         states = dict(zip(STATES, nets[0].initial(3)))
     else:
         raise UserError("only networks of one shape (gated linear recurrence) make an ensemble; export one alone")
-    return export_step(step, torch.rand(3, SIZE), states, OUTPUTS, path)
+    return export_step(step, torch.rand(3, PAIR, SIZE), states, OUTPUTS, path)
 
 
 def load_net(paths: list[Path]) -> BeatNet:

@@ -7,7 +7,7 @@ The same class serves the live plugin and the training cache.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -22,7 +22,12 @@ HOP = 480
 FPS = SAMPLE_RATE / HOP
 SHORT = LogMelSpec(SAMPLE_RATE, HOP, 1024, 80, 30.0, 11_000.0, 1000.0)
 LONG = LogMelSpec(SAMPLE_RATE, HOP, 4096, 64, 30.0, 2_000.0, 1000.0)
+PAIR = 2
+"""Frames that the network and the filter take at once."""
+MOVE = PAIR * HOP
 WINDOW = LONG.window
+SPAN = WINDOW + MOVE - HOP
+"""Samples that hold all windows of so many frames."""
 SIZE = SHORT.bands + LONG.bands
 
 LABEL_DELAY = 0.040
@@ -43,8 +48,8 @@ VIEWS = np.stack([np.ones(SIZE), np.where(CENTRES < 300.0, 0.01, 1.0)]).astype(n
 """Gains of the bands in each view of the sound, shape (2, 144): as it is, and with 40 dB less bass."""
 
 
-def blocks(samples: F32) -> Iterator[tuple[F32, float]]:
-    """What the live plugin is given of a recording, hop by hop.
+def blocks(samples: F32, frames: int = PAIR) -> Iterator[tuple[F32, float]]:
+    """What the live plugin is given of a recording, `frames` at a time.
 
     Parameters
     ----------
@@ -53,24 +58,24 @@ def blocks(samples: F32) -> Iterator[tuple[F32, float]]:
 
     Yields
     ------
-    block : ndarray of float32, shape (4096,)
+    block : ndarray of float32, shape (4096 + 480 (frames - 1),)
         The newest sound, silence before the beginning.
     end : float
         Stream seconds at which it ends.
     """
     padded = np.concatenate([np.zeros(WINDOW - HOP, np.float32), np.asarray(samples, np.float32)])
-    for k in range(len(samples) // HOP):
-        yield padded[k * HOP : k * HOP + WINDOW], (k + 1) * HOP / SAMPLE_RATE
+    for begin in range(0, len(samples) - frames * HOP + 1, frames * HOP):
+        yield padded[begin : begin + WINDOW + (frames - 1) * HOP], (begin + frames * HOP) / SAMPLE_RATE
 
 
 class Features:
-    """One hop of sound in, one feature frame out. Not shared between threads (it owns its work arrays)."""
+    """Sound in, feature frames out. Not shared between threads (it owns its work arrays)."""
 
     def __init__(self) -> None:
-        self._halves = BlockSpectrum(SHORT), BlockSpectrum(LONG)
+        self._short, self._long = BlockSpectrum(SHORT), BlockSpectrum(LONG)
         self._out = np.zeros(SIZE, np.float32)
-        self._short, self._long = self._out[: SHORT.bands], self._out[SHORT.bands :]
-        self._views = np.zeros_like(VIEWS)
+        self._pair = np.zeros((PAIR, SIZE), np.float32)
+        self._views = np.zeros((len(VIEWS), PAIR, SIZE), np.float32)
 
     def frame(self, block: F32, gain: float = 1.0) -> F32:
         """Features of the instant at which `block` ends.
@@ -87,20 +92,23 @@ class Features:
         ndarray of float32, shape (144,)
             ``log10(1 + 1000 * gain * magnitude)`` of 80 short and 64 long bands; overwritten by the next call.
         """
-        self._hear(block, gain)
-        return logarithm(self._out, self._out)
-
-    def views(self, block: F32, gain: float = 1.0) -> F32:
-        """The same of each of :data:`VIEWS`, shape (2, 144); the first is what :meth:`frame` gives."""
-        self._hear(block, gain)
-        return logarithm(np.multiply(self._out, VIEWS, self._views), self._views)
-
-    def _hear(self, block: F32, gain: float) -> None:
-        short, long = self._halves
-        short.level(block, self._short)
-        long.level(block, self._long)
+        self._short.level(block, self._out[: SHORT.bands])
+        self._long.level(block, self._out[SHORT.bands :])
         if gain != 1.0:
             self._out *= gain
+        return logarithm(self._out, self._out)
+
+    def views(self, block: F32, gains: Sequence[float] = (1.0,) * PAIR) -> F32:
+        """The same of the last two frames of `block`, (4576,), in each of :data:`VIEWS`; shape (2, 2, 144).
+
+        The first view is what :meth:`frame` gives; `gains` are of the frames.
+        """
+        self._pair[:, : SHORT.bands] = self._short.newest(block, PAIR, HOP)
+        self._pair[:, SHORT.bands :] = self._long.newest(block, PAIR, HOP)
+        for row, gain in zip(self._pair, gains):
+            if gain != 1.0:
+                row *= gain
+        return logarithm(np.multiply(self._pair, VIEWS[:, None], self._views), self._views)
 
     def clip(self, samples: F32) -> F32:
         """All frames of a recording, as the live plugin would see them.
@@ -115,6 +123,6 @@ class Features:
         ndarray of float32, shape (n // 480, 144)
         """
         out = np.empty((len(samples) // HOP, SIZE), np.float32)
-        for frame, (block, _) in zip(out, blocks(samples)):
+        for frame, (block, _) in zip(out, blocks(samples, 1)):
             frame[:] = self.frame(block)
         return out

@@ -109,7 +109,7 @@ def heard(net: BeatNet, sound: F32) -> F64:
     """What the heads go by in each frame of a sound, as live, shape ``(frames, hidden)``."""
     features, programme = Features(), Programme(FPS)
     frames, begins = [], [0]
-    for k, (block, _) in enumerate(blocks(sound)):
+    for k, (block, _) in enumerate(blocks(sound, 1)):
         if programme.hear(block[-HOP:]) and k:
             begins.append(k)
         frames.append(features.frame(block, programme.gain).copy())

@@ -5,14 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.barpointer import STEPS, Instant
-from models.beat.features import FPS
-from models.beat.statespace import STEP
+from models.beat.barpointer import Instant
+from models.beat.features import PAIR
 
 F64 = npt.NDArray[np.float64]
-
-PAIR = round(STEPS * STEP * FPS)
-"""Frames that the belief takes in at once."""
 
 
 class Pending:

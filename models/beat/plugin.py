@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from models.beat.features import HOP, LABEL_DELAY, SAMPLE_RATE, WINDOW
+from models.beat.features import FPS, LABEL_DELAY, MOVE, PAIR, SAMPLE_RATE, SPAN
 from models.beat.rhythm import BESIDE
 from models.beat.tracker import Tracker
 from realtime.hosting.plugin import Array, AudioInput, Context, Descriptor, Feature, Output, Parameter, Plugin
@@ -21,11 +21,11 @@ class Beat(Plugin):
         maker="Sidechain",
         license="MIT",
         version="1",
-        input=AudioInput(SAMPLE_RATE, 1, HOP, WINDOW, BESIDE),
+        input=AudioInput(SAMPLE_RATE, 1, MOVE, SPAN, BESIDE),
         outputs=(
-            Output("pulse", "observation", rate=50.0, description="Belief for the transport"),
-            Output("activation", "vector", size=2, rate=50.0, description="Beat; downbeat if it is a beat"),
-            Output("music", "value", rate=50.0, description="Probability that there is any music"),
+            Output("pulse", "observation", rate=FPS / PAIR, description="Belief for the transport"),
+            Output("activation", "vector", size=2, rate=FPS, description="Beat; downbeat if it is a beat"),
+            Output("music", "value", rate=FPS / PAIR, description="Probability that there is any music"),
         ),
         parameters=(
             Parameter("low_bpm", "Slowest tempo", "BPM", 40, 280, 40),
@@ -47,14 +47,18 @@ class Beat(Plugin):
         self._levels = levels
 
     def process(self, block: Array, time: float) -> Iterable[Feature]:
-        """One hop of 20 ms."""
+        """Two frames of 20 ms each."""
         self._tracker.step(block, time, self._levels)
         self._levels = None
-        pulse, decoder = self._tracker.pulse, self._tracker.decoder
+        decoder, heard = self._tracker.decoder, time - LABEL_DELAY
+        activations = (
+            Feature("activation", heard - k / FPS, (beat, downbeat))
+            for k, (beat, downbeat) in zip(reversed(range(PAIR)), self._tracker.pulse.tolist())
+        )
         return (
             Feature("pulse", time, decoder.observation()),
-            Feature("activation", time - LABEL_DELAY, (float(pulse[0]), float(pulse[1]))),
-            Feature("music", time - LABEL_DELAY, decoder.music.probability),
+            *activations,
+            Feature("music", heard, decoder.music.probability),
         )
 
     def parameter(self, identifier: str, value: float) -> None:

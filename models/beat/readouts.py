@@ -4,9 +4,9 @@ All of them listen to one and the same run of the shipped tracker on the recordi
 ``sidechain bench beat``), without a transport, so that nothing differs but the reading:
 
 peak
-    Local maxima of the network's beat probability, no filter; told one frame after.
+    Local maxima of the network's beat probability, no filter; told when the frame after is known.
 MAP crossing
-    The most likely state of all passes a beat; told in that frame, as in the usual online decoders.
+    The most likely state of all passes a beat; told then, as in the usual online decoders.
 MAP, predicted
     The same state, but the beat is sent ahead of time, at the instant at which that state will pass it.
 mean, predicted
@@ -33,8 +33,7 @@ import numpy.typing as npt
 from models.beat import scoring
 from models.beat.barpointer import CENTRE
 from models.beat.decoder import BeatDecoder
-from models.beat.features import FPS, LABEL_DELAY, blocks
-from models.beat.pending import PAIR
+from models.beat.features import FPS, LABEL_DELAY, PAIR, blocks
 from models.beat.reading import PredictedBeat, Reading
 from models.beat.recordings import Recordings, load_sound
 from models.beat.statespace import STEP
@@ -47,15 +46,11 @@ FRAME, MOVE = 1.0 / FPS, PAIR / FPS
 COLUMNS = ("F70", "F70e", "F25e", "CMLt", "AMLt", "DB70", "lock", "biase")
 
 
-EVERY_FRAME = ("peak", "shipped")
-"""Read-outs that do not ask the filter, and so do not wait until it has moved on."""
-
-
 class ReadOut(Protocol):
     """Asked again and again for the beats to tell, as rows of time, beat in bar and time of telling."""
 
     def read(self, tracker: Tracker, sent: PredictedBeat | None, end: float) -> list[Row]:
-        """Look at the tracker after the frame that ends at `end`."""
+        """Look at the tracker after it has heard up to `end`."""
         ...
 
 
@@ -68,16 +63,17 @@ class Peak:
         self._last = -np.inf
 
     def read(self, tracker: Tracker, sent: PredictedBeat | None, end: float) -> list[Row]:
-        now = tracker.pulse.astype(float)
-        before, middle = self._before, self._middle
-        self._before, self._middle = middle, now
-        at = end - FRAME - LABEL_DELAY
-        if middle[0] < self._threshold or middle[0] < now[0] or middle[0] <= before[0]:
-            return []
-        if at < self._last + self._apart:
-            return []
-        self._last = at
-        return [(at, 1.0 if middle[1] > 0.5 else 2.0, end)]
+        rows: list[Row] = []
+        for k, now in enumerate(tracker.pulse.astype(float), 1 - PAIR):
+            before, middle = self._before, self._middle
+            self._before, self._middle = middle, now
+            at = end + (k - 1) * FRAME - LABEL_DELAY
+            if middle[0] < self._threshold or middle[0] < now[0] or middle[0] <= before[0]:
+                continue
+            if at >= self._last + self._apart:
+                self._last = at
+                rows.append((at, 1.0 if middle[1] > 0.5 else 2.0, end))
+        return rows
 
 
 class Crossing:
@@ -202,8 +198,8 @@ def read_all(sound: npt.NDArray[np.float32], tracker: Tracker) -> dict[str, F64]
     rows: dict[str, deque[Row]] = {k: deque() for k in ways}
     for block, end in blocks(sound):
         sent = tracker.step(block, end)
-        for name in ways if tracker.decoder.moved else EVERY_FRAME:
-            rows[name].extend(ways[name].read(tracker, sent, end))
+        for name, way in ways.items():
+            rows[name].extend(way.read(tracker, sent, end))
     return {k: np.array(v, float).reshape(-1, 3) for k, v in rows.items()}
 
 

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat.barpointer import CENTRE, NEAR, STEPS, BarPointer
-from models.beat.features import SAMPLE_RATE, centres
+from models.beat.features import PAIR, SAMPLE_RATE, centres
 from models.beat.statespace import STEP
 from models.dsp.flux import FLUX_SPEC
 from models.dsp.logmel import BlockSpectrum
@@ -28,9 +28,9 @@ I64 = npt.NDArray[np.int64]
 Bool = npt.NDArray[np.bool_]
 
 SPEC = LogMelSpec(SAMPLE_RATE, round(STEP * SAMPLE_RATE), 512, 60, 30.0, 11_000.0, 1000.0)
-EACH = 2
+EACH = STEPS // PAIR
 """Spectra per frame of the network: one for each step of the filter."""
-BESIDE = Beside(FLUX_SPEC, tuple(k * SPEC.hop // FLUX_SPEC.hop for k in reversed(range(EACH))))
+BESIDE = Beside(FLUX_SPEC, tuple(k * SPEC.hop // FLUX_SPEC.hop for k in reversed(range(STEPS))))
 """The same out of the spectrum that the host makes for onset, tempo and drums."""
 
 PATTERN = {
@@ -75,36 +75,34 @@ class Accents:
         """Forget all sound."""
         self._peak = _PEAK / 10
         # Compressed levels of the step before, and of these; the edges beside them are never the larger neighbour.
-        framed = np.full((EACH + 1, SPEC.bands + 2), -np.inf, np.float32)
+        framed = np.full((STEPS + 1, SPEC.bands + 2), -np.inf, np.float32)
         self._levels = framed[:, 1:-1]
         self._levels[:] = 0.0
-        self._around = np.ndarray((3, EACH, SPEC.bands), np.float32, framed, strides=(4, framed.strides[0], 4))
-        self._gains = np.zeros((EACH, 1), np.float32)
+        self._around = np.ndarray((3, STEPS, SPEC.bands), np.float32, framed, strides=(4, framed.strides[0], 4))
+        self._gains = np.zeros((STEPS, 1), np.float32)
         self._mean = [_FIRST] * 3
         self._heard = 0
-        self._late = [[0.0] * 3 for _ in range(EACH + LAG)]
+        self._late = [[0.0] * 3 for _ in range(STEPS + LAG)]
 
     def step(self, block: F32, levels: F32 | None = None) -> F64:
         """Take the newest sound.
 
         Parameters
         ----------
-        block : ndarray of float32, shape (n,), n >= 752
-            At 24 kHz, right-aligned, 480 samples further on than the last.
-        levels : ndarray of float32, shape (2, 60), optional
-            Its two spectra, where these are there already.
+        block : ndarray of float32, shape (n,), n >= 1232
+            At 24 kHz, right-aligned, 960 samples further on than the last.
+        levels : ndarray of float32, shape (4, 60), optional
+            Its four spectra, where these are there already.
 
         Returns
         -------
-        ndarray, shape (2, 3)
-            Compressed rises of two steps, aligned with the network's answer.
+        ndarray, shape (4, 3)
+            Compressed rises of the steps of a move, aligned with the network's answer.
         """
         if levels is None:
-            newest = block[-SPEC.window - (EACH - 1) * SPEC.hop :]
-            spans = np.ndarray((EACH, SPEC.window), np.float32, newest, strides=(4 * SPEC.hop, 4))
-            levels = self._spectrum.levels(spans)
-        self._late = self._late[EACH:] + [self._strength(r) for r in self._rises(levels)]
-        return np.array(self._late[:EACH])
+            levels = self._spectrum.newest(block, STEPS, SPEC.hop)
+        self._late = self._late[STEPS:] + [self._strength(r) for r in self._rises(levels)]
+        return np.array(self._late[:STEPS])
 
     def _rises(self, levels: F32) -> list[list[float]]:
         """Mean rise of each band over the step before, its neighbours included, in powers of ten."""

@@ -1,4 +1,4 @@
-"""Features, network and decoder in one: a hop of sound in, the belief and the due beat out.
+"""Features, network and decoder in one: two frames of sound in, the belief and the due beat out.
 
 Both the plugin and the bench run this class, so what is measured is what is hosted.
 """
@@ -13,8 +13,8 @@ import numpy as np
 from models.beat.bars import BarCounter
 from models.beat.decoder import BeatDecoder, PredictedBeat
 from models.beat.decoderconfig import DecoderConfig
-from models.beat.features import F32, FPS, HOP, VIEWS, Features
-from models.beat.rhythm import F64, Accents
+from models.beat.features import F32, FPS, HOP, MOVE, PAIR, SAMPLE_RATE, VIEWS, Features
+from models.beat.rhythm import EACH, F64, Accents
 from models.dsp.programme import Programme
 from models.dsp.stepper import Stepper
 
@@ -29,15 +29,15 @@ class Heard(NamedTuple):
     ----------
     end : float
         Stream seconds of the end of the frame.
-    pulse : ndarray of float32, shape (2, 2)
+    pulse : list of [beat, downbeat], two
         Probability of a beat, and of a downbeat if it is one: in the sound as it is; the mean of that and of the
         answer to the sound without bass (:data:`~models.beat.features.VIEWS`).
-    tempo : ndarray of float32, shape (48,)
-        Probability of tempi, the same mean.
+    tempo : ndarray of float32, shape (2, 48)
+        Probability of tempi, in both views of the sound.
     phase : ndarray of float32, shape (16,)
         Probability of positions in the bar, in the sound as it is.
     rise : ndarray, shape (2, 3)
-        From :class:`~models.beat.rhythm.Accents`.
+        Of its steps, from :class:`~models.beat.rhythm.Accents`.
     frame : ndarray of float32, shape (144,)
         What the network heard of the sound as it is.
     music : float
@@ -47,7 +47,7 @@ class Heard(NamedTuple):
     """
 
     end: float
-    pulse: F32
+    pulse: list[list[float]]
     tempo: F32
     phase: F32
     rise: F64
@@ -62,8 +62,8 @@ class Tracker:
     Attributes
     ----------
     decoder : BeatDecoder
-    pulse : ndarray, shape (2,)
-        The network's last answer to the sound as it is: beat, downbeat if it is a beat.
+    pulse : ndarray, shape (2, 2)
+        The network's answers to the last two frames of the sound as it is: beat, downbeat if it is a beat.
     """
 
     def __init__(self, weights: Path = WEIGHTS, config: DecoderConfig | None = None) -> None:
@@ -72,7 +72,7 @@ class Tracker:
         self.accents = Accents()
         self.programme = Programme(FPS)
         self.decoder = BeatDecoder(config, BarCounter())
-        self.pulse: F32 = np.zeros(2, np.float32)
+        self.pulse: F32 = np.zeros((PAIR, 2), np.float32)
 
     def reset(self) -> None:
         """Forget all sound."""
@@ -80,28 +80,44 @@ class Tracker:
         self.accents.reset()
         self.programme.reset()
         self.decoder.reset()
-        self.pulse = np.zeros(2, np.float32)
+        self.pulse = np.zeros((PAIR, 2), np.float32)
 
     def step(self, block: F32, end: float, levels: F32 | None = None) -> PredictedBeat | None:
-        """Take the newest 4096 samples, which end at stream second `end`; once per 480 samples.
+        """Take the newest 4576 samples, which end at stream second `end`; once per 960 samples.
 
         `levels` are the spectra of :class:`~models.beat.rhythm.Accents`, where these are there already.
         """
-        return tell(self.decoder, self.hear(block, end, levels))
+        sent = None
+        for heard in self.hear(block, end, levels):
+            sent = tell(self.decoder, heard)
+        return sent
 
-    def hear(self, block: F32, end: float, levels: F32 | None = None) -> Heard:
-        """What the decoder is to be told of the same; its arrays hold until the next call."""
-        resumes = self.programme.hear(block[-HOP:])
-        views = self.features.views(block, self.programme.gain)
-        if resumes:
+    def hear(self, block: F32, end: float, levels: F32 | None = None) -> list[Heard]:
+        """What the decoder is to be told of each frame of the same; its arrays hold until the next call."""
+        resumes, gains = [], []
+        for hop in block[-MOVE:].reshape(-1, HOP):
+            resumes.append(self.programme.hear(hop))
+            gains.append(self.programme.gain)
+        views = self.features.views(block, gains)
+        if any(resumes):  # a frame of silence before the sound changes nothing
             self.network.reset()
         pulse, tempo, phase, _, music = self.network.step(views)
         self.pulse = pulse[0]
-        # from here on answers, not views: as it is, and the mean of both
-        pulse[1] = 0.5 * (pulse[0] + pulse[1])
-        tempo = 0.5 * (tempo[0] + tempo[1])
-        rise = self.accents.step(block, levels)
-        return Heard(end, pulse, tempo, phase[0], rise, views[0], float(music[0, 0]), resumes)
+        rises = self.accents.step(block, levels)
+        return [
+            Heard(
+                end - (PAIR - 1 - k) * HOP / SAMPLE_RATE,
+                # from here on answers, not views: as it is, and the mean of both
+                [here, [0.5 * (a + b) for a, b in zip(here, there)]],
+                tempo[:, k],
+                phase[0, k],
+                rises[k * EACH : (k + 1) * EACH],
+                views[0, k],
+                sure,
+                resumes[k],
+            )
+            for k, (here, there, (sure,)) in enumerate(zip(*pulse.tolist(), music[0].tolist()))
+        ]
 
 
 def tell(decoder: BeatDecoder, heard: Heard) -> PredictedBeat | None:

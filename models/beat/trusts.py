@@ -46,7 +46,7 @@ WAYS: dict[str, tuple[Trust, ...]] = {
 def listen(sound: npt.NDArray[np.float32], tracker: Tracker) -> list[Heard]:
     """Everything that a tracker's decoder is told while it hears a recording."""
     tracker.reset()
-    return [deepcopy(tracker.hear(block, end)) for block, end in blocks(sound)]
+    return [deepcopy(heard) for block, end in blocks(sound) for heard in tracker.hear(block, end)]
 
 
 def decode(told: list[Heard], beliefs: tuple[Trust, ...]) -> F64:

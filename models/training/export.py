@@ -62,15 +62,15 @@ def export_onnx(
 def export_step(
     step: nn.Module, frame: Tensor, states: dict[str, Tensor], outputs: list[str], path: Path
 ) -> float:
-    """Write a stateful model that takes one frame, and hold the file against torch.
+    """Write a stateful model that takes a frame or a few at a time, and hold the file against torch.
 
     Parameters
     ----------
     step : Module
-        Takes ``frame`` and the states in order; returns a tuple of `outputs` and the new states.
+        Takes the frame and the states in order; returns a tuple of `outputs` and the new states.
     frame : Tensor, shape (batch, …)
         An example with a batch of 2 or more.
-    states : dict of str to Tensor, each ``(…, batch, size)`` with the batch second
+    states : dict of str to Tensor, each ``(…, batch, size)``
         Examples; a state ``h`` comes out as ``h_next``.
 
     Returns
@@ -86,7 +86,8 @@ def export_step(
     step = step.eval()
     inputs = {"frame": frame, **{k: v.clone() for k, v in states.items()}}
     following = [f"{n}_next" for n in states]
-    axes = {"frame": 0, **dict.fromkeys(outputs, 0), **dict.fromkeys([*states, *following], 1)}
+    axes = dict.fromkeys(["frame", *outputs], 0)
+    axes |= {name: v.ndim - 2 for n, v in states.items() for name in (n, f"{n}_next")}
     export_onnx(step, inputs, outputs + following, axes, path)
     noisy = {k: v + 0.3 * torch.rand_like(v) for k, v in inputs.items()}
     difference = parity(step, noisy, path)

@@ -12,7 +12,7 @@ from models.beat import music
 from models.beat.bench import track
 from models.beat.distill import recovered
 from models.beat.export import export
-from models.beat.features import SAMPLE_RATE, SIZE, blocks
+from models.beat.features import PAIR, SAMPLE_RATE, SIZE, blocks
 from models.beat.network import BeatNet, NetConfig
 from models.beat.tracker import HEADS, Tracker
 from models.dsp.stepper import Stepper
@@ -45,9 +45,9 @@ def test_only_the_new_head_changes_and_it_tells_chords_from_hiss(tracks, tmp_pat
     told = capsys.readouterr().out.splitlines()
     assert float(told[0].split()[-4]) > 0.8 > 0.2 > float(told[1].split()[-4])
     one, other = Stepper(before, HEADS), Stepper(after, HEADS)
-    for frame in np.random.default_rng(2).random((20, SIZE), np.float32):
-        *same, neutral = (a.copy() for a in one.step(frame))
-        *kept, new = (a.copy() for a in other.step(frame))
+    for frames in np.random.default_rng(2).random((10, PAIR, SIZE), np.float32):
+        *same, neutral = (a.copy() for a in one.step(frames))
+        *kept, new = (a.copy() for a in other.step(frames))
         assert neutral == pytest.approx(0.5)
         assert new != pytest.approx(0.5)
         for a, b in zip(same, kept):
@@ -77,7 +77,7 @@ def test_tracks_that_are_not_there_are_named(tmp_path):
 
 
 def _said(sound: np.ndarray) -> list[float]:
-    """What the shipped tracker makes of a sound, a value a frame."""
+    """What the shipped tracker makes of a sound, a value a pair of frames."""
     tracker, said = Tracker(), []
     for block, end in blocks(sound):
         tracker.step(block, end)

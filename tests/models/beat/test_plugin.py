@@ -5,10 +5,24 @@ import dataclasses
 import numpy as np
 import pytest
 
-from models.beat.features import CENTRES, HOP, SAMPLE_RATE, SIZE, VIEWS, WINDOW, Features
+from models.beat.features import (
+    CENTRES,
+    FPS,
+    HOP,
+    MOVE,
+    PAIR,
+    SAMPLE_RATE,
+    SIZE,
+    SPAN,
+    VIEWS,
+    WINDOW,
+    Features,
+    blocks,
+)
 from models.beat.plugin import Beat
 from models.beat.tracker import HEADS, WEIGHTS, Tracker
 from models.dsp.offline import drive, prepared
+from models.dsp.programme import Programme
 from models.dsp.stepper import Stepper
 from realtime.errors import UserError
 
@@ -43,14 +57,22 @@ def test_it_says_whether_there_is_music():
     hiss = 0.05 * np.random.default_rng(1).standard_normal(8 * SAMPLE_RATE).astype(np.float32)
     for sound, musical in ((clicks(8), True), (hiss, False)):
         said = [f.value for _, f in drive(prepared(Beat), sound) if f.output == "music"]
-        assert len(said) == 8 * SAMPLE_RATE // HOP
+        assert len(said) == 8 * SAMPLE_RATE // MOVE
         assert (said[-1] > 0.5) == musical
         assert 0 <= min(said) <= max(said) <= 1
 
 
+def test_every_frame_has_its_activation():
+    told = [(f.time, *f.value) for _, f in drive(prepared(Beat), clicks(3)) if f.output == "activation"]
+    time, beat, downbeat = np.array(told).T
+    assert np.allclose(np.diff(time), HOP / SAMPLE_RATE)
+    assert len(told) == 3 * SAMPLE_RATE // HOP
+    assert 0 <= min(beat.min(), downbeat.min()) <= max(beat.max(), downbeat.max()) <= 1
+
+
 def test_every_hop_gives_one_observation_about_sound_that_was_heard():
     found = _observations(drive(prepared(Beat), clicks(3)))
-    assert len(found) == 3 * SAMPLE_RATE // HOP
+    assert len(found) == 3 * SAMPLE_RATE // MOVE
     for end, o in found:
         assert o.time <= end
         assert 0 <= o.phase < 1
@@ -98,8 +120,8 @@ def test_live_features_are_training_features():
 
 def test_the_shipped_network_answers_with_probabilities():
     network = Stepper(WEIGHTS, HEADS)
-    for frame in Features().clip(clicks(1)):
-        for answer in network.step(frame):
+    for frames in Features().clip(clicks(1)).reshape(-1, PAIR, SIZE):
+        for answer in network.step(frames):
             assert ((answer >= 0) & (answer <= 1)).all()
 
 
@@ -107,25 +129,25 @@ def test_views_are_the_frame_with_some_bands_turned_down():
     features = Features()
     at = CENTRES
     sound = clicks(1)
-    for end in range(WINDOW, len(sound), 777):
-        block = sound[end - WINDOW : end]
-        whole = features.frame(block, 3.0).copy()
-        plain, without_bass = features.views(block, 3.0)
-        assert np.array_equal(plain, whole)
-        assert np.array_equal(without_bass[at >= 300], whole[at >= 300])
-        less = np.expm1(whole[at < 300] * np.log(10.0)) / 100
-        assert without_bass[at < 300] == pytest.approx(np.log1p(less) / np.log(10.0), abs=1e-4)
+    for end in range(SPAN, len(sound), 777):
+        block = sound[end - SPAN : end]
+        whole = np.stack([features.frame(block[k * HOP :][:WINDOW], 3.0 + k).copy() for k in range(PAIR)])
+        plain, without_bass = features.views(block, (3.0, 4.0))
+        assert plain == pytest.approx(whole, abs=1e-5)
+        assert np.array_equal(without_bass[:, at >= 300], plain[:, at >= 300])
+        less = np.expm1(whole[:, at < 300] * np.log(10.0)) / 100
+        assert without_bass[:, at < 300] == pytest.approx(np.log1p(less) / np.log(10.0), abs=1e-4)
 
 
 def test_streams_beside_one_another_are_as_each_alone():
-    views = np.stack([Features().clip(clicks(1) * gain) for gain in (1.0, 0.1)], 1)
+    streams = [Features().clip(clicks(1) * gain).reshape(-1, PAIR, SIZE) for gain in (1.0, 0.1)]
     together, alone = Stepper(WEIGHTS, HEADS, 2), [Stepper(WEIGHTS, HEADS) for _ in range(2)]
-    for k, frames in enumerate(views):
-        if k == 20:
+    for k, frames in enumerate(zip(*streams)):
+        if k == 10:
             together.reset()
             for one in alone:
                 one.reset()
-        answers = together.step(frames)
+        answers = together.step(np.stack(frames))
         for n, one in enumerate(alone):
             for found, expected in zip(answers, one.step(frames[n])):
                 assert found[n] == pytest.approx(expected, abs=1e-4)
@@ -133,15 +155,19 @@ def test_streams_beside_one_another_are_as_each_alone():
 
 def test_the_decoder_is_told_of_the_sound_as_it_is_and_of_the_mean_of_both_views():
     tracker, network, features = Tracker(), Stepper(WEIGHTS, HEADS, len(VIEWS)), Features()
-    sound = clicks(2)
-    for k in range((len(sound) - WINDOW) // HOP):
-        block = sound[k * HOP : k * HOP + WINDOW]
-        heard = tracker.hear(block, (k + 1) * HOP / SAMPLE_RATE)
-        pulse, tempo, phase, *_ = network.step(features.views(block, tracker.programme.gain))
-        assert heard.pulse[0] == pytest.approx(pulse[0], abs=1e-6)
-        assert heard.pulse[1] == pytest.approx(pulse.mean(0), abs=1e-6)
-        assert heard.tempo == pytest.approx(tempo.mean(0), abs=1e-6)
-        assert heard.phase == pytest.approx(phase[0], abs=1e-6)
+    programme, sound, frames = Programme(FPS), clicks(2), 0
+    for block, end in blocks(sound):
+        told = tracker.hear(block, end)
+        gains = [programme.gain for hop in block[-MOVE:].reshape(-1, HOP) if not programme.hear(hop)]
+        pulse, tempo, phase, *_ = network.step(features.views(block, gains))
+        for k, heard in enumerate(told):
+            frames += 1
+            assert heard.end == pytest.approx(frames * HOP / SAMPLE_RATE)
+            assert heard.pulse[0] == pytest.approx(pulse[0, k], abs=1e-6)
+            assert heard.pulse[1] == pytest.approx(pulse[:, k].mean(0), abs=1e-6)
+            assert heard.tempo == pytest.approx(tempo[:, k], abs=1e-6)
+            assert heard.phase == pytest.approx(phase[0, k], abs=1e-6)
+    assert frames == len(sound) // HOP
 
 
 def test_missing_and_foreign_weights_are_named(tmp_path):

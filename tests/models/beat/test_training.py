@@ -11,7 +11,7 @@ import torch
 
 from models.beat.augment import Sampler
 from models.beat.export import export
-from models.beat.features import SIZE, Features
+from models.beat.features import PAIR, SIZE, Features
 from models.beat.network import BeatNet, NetConfig, _Ring, _Scan
 from models.beat.targets import build, frame_times
 from models.beat.train import losses
@@ -110,10 +110,10 @@ def test_onnx_equals_torch_for_any_batch(config, tmp_path):
     assert export(net, tmp_path / "net.onnx") < 1e-4
     session = onnxruntime.InferenceSession(str(tmp_path / "net.onnx"))
     for batch in (1, 4):
-        feed = {"frame": np.zeros((batch, SIZE), np.float32)}
-        names = [i.name for i in session.get_inputs()][1:]
-        feed |= {n: s.numpy() for n, s in zip(names, net.initial(batch))}
-        assert session.run(None, feed)[0].shape == (batch, 2)
+        shapes = {i.name: [batch if isinstance(n, str) else n for n in i.shape] for i in session.get_inputs()}
+        assert shapes["frame"] == [batch, PAIR, SIZE]
+        feed = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
+        assert session.run(None, feed)[0].shape == (batch, PAIR, 2)
 
 
 def test_gradient_of_the_scan_is_right():
