@@ -275,7 +275,7 @@ class BeatDecoder:
     def _read(self, time: float) -> Reading:
         c, f = self.config, self.filter
         tempi = f.marginal()
-        groups = self._neighbours @ tempi
+        groups = (self._neighbours @ tempi) * f.preference  # decides where the beliefs differ by an octave
         best = int(groups.argmax())
         held = self._chain
         if held >= 0 and abs(best - held) > NEIGHBOURS // 2:

@@ -110,7 +110,7 @@ class FrameNet(nn.Module):
 
     def forward(self, frames: Tensor, last: Tensor, *states: Tensor) -> tuple[Tensor, ...]:
         past, held = list(states[: self.context - 1]), states[self.context - 1 :]
-        now, heard = frames.reshape(-1, SIZE), frames.unbind(1)
+        now, heard = frames.reshape(-1, SIZE), frames.reshape(-1, PAIR * SIZE).split(SIZE, -1)
         before = torch.cat([last, *heard[:-1]], -1).reshape(-1, SIZE)
         x = self._through("enter", torch.cat([now, (now - before).relu()], -1)).relu()
         past += self._beside(x, self.front)
