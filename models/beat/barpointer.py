@@ -16,7 +16,7 @@ opinion pool", 1961; J. Hoeting et al., "Bayesian model averaging: a tutorial", 
 them agree wins, as in a committee of trackers (J. Zapata, M. Davies, E. Gómez, "Multi-feature beat tracking",
 2014). Beliefs that hear beats alike share what they think of the beat of the bar.
 
-The 50 778 states (7 254 places, 7 beats of two metres) of three beliefs move on by 40 ms at a time. That is exact:
+The 43 792 states (6 256 places, 7 beats of two metres) of three beliefs move on by 40 ms at a time. That is exact:
 no state passes two beats in one move, and what is heard meanwhile is taken in at the place where a state was then.
 """
 

@@ -34,7 +34,7 @@ HOP = 1.0 / FPS
 MOVE = PAIR * HOP
 """Seconds by which the belief moves."""
 NEIGHBOURS = 5
-"""Tempi counted as one: about 2 % to either side."""
+"""Tempi counted as one: about 3 % to either side."""
 BINS = 48
 """Of the phase, to find its strongest."""
 GUESS = 0.3

@@ -92,7 +92,7 @@ class FilterConfig:
     )
 
 
-def intervals(low: float, high: float, ratio: float = 0.012) -> I64:
+def intervals(low: float, high: float, ratio: float = 0.015) -> I64:
     """Beat periods in positions: all whole ones, thinned where they lie closer than `ratio`."""
     out = [round(60 / high / STEP)]
     while True:
