@@ -49,7 +49,8 @@ def row(frames: F32, first: int, start: float, end: float, last: F32) -> F32:
     out = np.zeros(SIZE, np.float32)
     low, high = _span(frames, first, start + min(_LATE, 0.5 * (end - start)), end + 0.5 / FPS)
     if high > low:
-        np.mean(frames[low:high, SHORT.bands :], axis=0, out=out[: LONG.bands])
+        np.add.reduce(frames[low:high, SHORT.bands :], axis=0, out=out[: LONG.bands])
+        out[: LONG.bands] /= high - low
     chord = out[: LONG.bands]
     np.maximum(chord - last, 0.0, out=out[LONG.bands : 2 * LONG.bands])
     short = frames[:, : SHORT.bands]
@@ -60,7 +61,8 @@ def row(frames: F32, first: int, start: float, end: float, last: F32) -> F32:
         low, high = _span(frames, first, at - BEFORE, at + AFTER)
         if high - low > 1:
             np.maximum.reduce(rises[low : high - 1], axis=0, out=strongest[quarter])
-    np.mean(strongest.reshape(-1, POOLED), axis=1, out=out[2 * LONG.bands :])
+    np.add.reduce(strongest.reshape(-1, POOLED), axis=1, out=out[2 * LONG.bands :])
+    out[2 * LONG.bands :] /= POOLED
     return out
 
 
