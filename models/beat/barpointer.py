@@ -61,8 +61,6 @@ class BarPointer:
         Row that passes on next.
     phase : ndarray of float32, shape (rows, tempi)
         Of the beat, [0, 1), by steps left and tempo.
-    preference : ndarray of float32, shape (tempi,)
-        How readily each tempo is felt as the beat, 1 at most.
     later, earlier : ndarray of int, shape (beats,)
         ``bar[later]`` is `bar` as seen one beat later.
     """
@@ -94,8 +92,6 @@ class BarPointer:
         self.later = one_later(c.metres)
         self.earlier = np.argsort(self.later)
         self.first = np.array([k for r in self.rows for k in (1.0, *[0.0] * (r.stop - r.start - 1))], np.float32)
-        octaves = np.log2(self.tempi / c.octave_centre) / c.octave_width
-        self.preference = np.exp(-0.5 * octaves**2).astype(np.float32)
         left = np.arange(self.ring)[:, None]
         self.phase = ((self.periods + CENTRE - left) / self.periods % 1.0).astype(np.float32)
         self._inside = left < self.periods
@@ -141,9 +137,10 @@ class BarPointer:
         if not inside.any():
             inside[np.argmin(np.abs(np.log(self.tempi / np.sqrt(low * high))))] = True
         c = self.config
+        octaves = np.log2(self.tempi / c.octave_centre) / c.octave_width
         # equal weight per octave: chains lie the denser the slower they are
         density = np.gradient(np.log(self.periods))
-        prior = np.where(inside, self.preference * density, 0.0)
+        prior = np.where(inside, np.exp(-0.5 * octaves**2) * density, 0.0)
         self._prior = (prior / prior.sum()).astype(np.float32)
         self._metre = usual(c.metres).astype(np.float32)
         change = self._free * inside[None, :]

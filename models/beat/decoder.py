@@ -59,6 +59,13 @@ def _bar_bins(metres: tuple[int, ...]) -> F64:
     return np.array(out).T
 
 
+def _felt(tempi: npt.NDArray[np.floating], most: float, below: float, above: float) -> F32:
+    """How readily each tempo is felt as the beat, at most 1: decides where the beliefs differ by an octave."""
+    octaves = np.log2(tempi / most)
+    found: F32 = np.exp(-0.5 * (octaves / np.where(octaves < 0, below, above)) ** 2).astype(np.float32)
+    return found
+
+
 class BeatDecoder:
     """One stream's decoder. Deterministic; owned by one thread.
 
@@ -86,6 +93,7 @@ class BeatDecoder:
         self._axis = tempo_position(self.filter.tempi.astype(np.float32))
         apart = np.abs(np.subtract.outer(np.arange(self.filter.size), np.arange(self.filter.size)))
         self._neighbours = (apart <= NEIGHBOURS // 2).astype(np.float32)
+        self._felt = _felt(self.filter.tempi, *self.config.felt)
         away = np.abs((np.subtract.outer(np.arange(BINS), np.arange(BINS)) + BINS // 2) % BINS - BINS // 2)
         self._smoothing = np.clip(3.0 - away, 0.0, None)
         self._mode = np.zeros((), np.float32)
@@ -275,7 +283,7 @@ class BeatDecoder:
     def _read(self, time: float) -> Reading:
         c, f = self.config, self.filter
         tempi = f.marginal()
-        groups = (self._neighbours @ tempi) * f.preference  # decides where the beliefs differ by an octave
+        groups = (self._neighbours @ tempi) * self._felt
         best = int(groups.argmax())
         held = self._chain
         if held >= 0 and abs(best - held) > NEIGHBOURS // 2:
