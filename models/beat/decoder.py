@@ -45,6 +45,8 @@ ATTACK = 3.0
 """Rise, against its mean, of what counts as the first attack."""
 _HALF = np.array(0.5, np.float32)
 _LEAST_PHASE = np.array(0.1)
+READ_EVERY = 2
+"""Moves of the belief between two times at which it is read: a pulse does not change at once."""
 RENEW_EVERY = 4
 """Moves of the belief between two uses of the network's tempo, which hardly changes from one to the next."""
 
@@ -211,17 +213,19 @@ class BeatDecoder:
         self.filter.begin(self.config.opening, self._pending.frames * STEPS // PAIR)
 
     def _move(self, time: float, tempo: Probabilities | None, phase: Probabilities | None) -> Reading:
-        """Move the belief on by what is waiting, and read it."""
-        old = self.believed
+        """Move the belief on by what is waiting, and say what it is then."""
+        old, rate = self.believed, None
         if self.coasting and old is not None and self._moves:
             self.filter.coast(self.tempo, MOVE)
-            turned = old.phase + self.tempo / 60.0 * (time - old.time)
-            new = old._replace(time=time, phase=turned % 1.0)
+            rate = self.tempo / 60.0  # as a frozen belief turns
         else:
             self._hear(tempo, phase)
-            new = self._read(time)
+            if old is not None and self._moves % READ_EVERY:
+                rate = 1.0 / old.period
         self._pending.clear()
-        return new
+        if old is None or rate is None:
+            return self._read(time)
+        return old._replace(time=time, phase=(old.phase + rate * (time - old.time)) % 1.0)
 
     def _hear(self, tempo: Probabilities | None, phase: Probabilities | None) -> None:
         """Take in what is waiting, in which something is to be heard, or nothing ever was."""
