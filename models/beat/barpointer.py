@@ -329,7 +329,10 @@ class BarPointer:
         return found
 
     def marginal(self) -> F32:
-        """Probability of each tempo in the mean of the beliefs, shape ``(tempi,)``; call before :meth:`around`."""
+        """Probability of each tempo in the mean of the beliefs, shape ``(tempi,)``.
+
+        :meth:`around` mixes the beliefs as they were weighed here.
+        """
         found = self._marginals()
         np.add.reduce(found, axis=1, out=self.total)
         np.divide(1.0 / self.beliefs, self.total + _LEAST, out=self._mix)

@@ -151,6 +151,7 @@ def _beat_in_bar(decoder: BeatDecoder, column: int) -> float:
 def _most_likely(decoder: BeatDecoder) -> tuple[float, float, float]:
     """Phase, period in s and beat in bar of the most likely state of all."""
     f = decoder.filter
+    f.marginal()  # the decoder asks it at every second move only
     weight, phase = f.around(0, f.size)
     left, chain = np.unravel_index(int(np.argmax(weight)), weight.shape)
     beat = _beat_in_bar(decoder, int(np.argmax(f.joint(0, f.size)[left, :, chain])))
@@ -162,6 +163,7 @@ def _most_likely(decoder: BeatDecoder) -> tuple[float, float, float]:
 def _whole_mean(decoder: BeatDecoder) -> tuple[float, float, float]:
     """Circular mean phase and mean period of the whole belief; the most likely beat of the bar."""
     f = decoder.filter
+    f.marginal()
     weight, phase = f.around(0, f.size)
     mass = weight / weight.sum()
     mean = float(np.angle(np.sum(mass * np.exp(2j * np.pi * phase))) / (2 * np.pi)) % 1.0
