@@ -231,6 +231,14 @@ def _wait(running: Callable[[], bool], client: EngineClient) -> None:
         time.sleep(0.05)
 
 
+class Terminated(KeyboardInterrupt):
+    """Told to end by SIGTERM.
+
+    Of another class than Ctrl-C: where that passes through the ``exec`` of a string, as when a dataclass is being
+    made, Python (``-m``) has the process killed by SIGINT at its end, though it was caught.
+    """
+
+
 @contextmanager
 def terminated_like_ctrl_c() -> Iterator[threading.Event]:
     """SIGTERM ends like Ctrl-C does, in order; the event tells which of them it was.
@@ -241,7 +249,7 @@ def terminated_like_ctrl_c() -> Iterator[threading.Event]:
 
     def handle(number: int, frame: FrameType | None) -> None:
         terminated.set()
-        raise KeyboardInterrupt
+        raise Terminated
 
     before = signal.signal(signal.SIGTERM, handle)
     interrupted = signal.signal(signal.SIGINT, signal.default_int_handler)

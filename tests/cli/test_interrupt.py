@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+import realtime
 
 START = """
 import os, signal, sys
@@ -40,3 +44,22 @@ def test_small_matrices_are_left_on_one_thread_unless_the_user_says_otherwise() 
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, env=environment, check=True
     )
     assert told.stdout.splitlines()[-1] == "1 3"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signals to send there")
+def test_told_to_end_while_a_string_is_executed_a_host_ends_well(tmp_path: Path) -> None:
+    (tmp_path / "told.py").write_text(
+        """
+import os, signal, sys
+from realtime.cli.live import terminated_like_ctrl_c
+with terminated_like_ctrl_c() as terminated:
+    try:
+        exec("os.kill(os.getpid(), signal.SIGTERM)\\nwhile True: pass")
+    except KeyboardInterrupt:
+        pass
+assert terminated.is_set()
+"""
+    )
+    paths = os.pathsep.join([str(tmp_path), str(Path(realtime.__file__).parents[1])])
+    ended = subprocess.run([sys.executable, "-m", "told"], timeout=60, env=os.environ | {"PYTHONPATH": paths})
+    assert ended.returncode == 0
