@@ -22,11 +22,11 @@ from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import FPS, LABEL_DELAY, PAIR
 from models.beat.inertia import Inertia
 from models.beat.pending import Pending
-from models.beat.reading import PredictedBeat, Reading, Window, tempo_of
+from models.beat.reading import PredictedBeat, Reading, Window, bar_bins, felt, tempo_of
 from models.beat.rhythm import Rhythm
 from models.beat.statespace import STEP
 from models.beat.support import Music, Support
-from models.beat.targets import PHASE_BINS, TEMPO_BINS, tempo_position
+from models.beat.targets import TEMPO_BINS, tempo_position
 from realtime.musical import BeatObservation
 
 Probabilities = npt.NDArray[np.floating]
@@ -49,23 +49,6 @@ READ_EVERY = 2
 """Moves of the belief between two times at which it is read: a pulse does not change at once."""
 RENEW_EVERY = 4
 """Moves of the belief between two uses of the network's tempo, which hardly changes from one to the next."""
-
-
-def _bar_bins(metres: tuple[int, ...]) -> F64:
-    """``(bins, beats)``: how much each bin of the bar says for each beat; a uniform bar gives 0.75 each."""
-    out = []
-    for metre in metres:
-        for k in range(metre):
-            distance = np.abs((np.arange(PHASE_BINS) - k * PHASE_BINS / metre + 8) % PHASE_BINS - 8)
-            out.append(np.clip(2.0 - distance, 0.0, 1.0) * 4.0)
-    return np.array(out).T
-
-
-def _felt(tempi: npt.NDArray[np.floating], most: float, below: float, above: float) -> F32:
-    """How readily each tempo is felt as the beat, at most 1: decides where the beliefs differ by an octave."""
-    octaves = np.log2(tempi / most)
-    found: F32 = np.exp(-0.5 * (octaves / np.where(octaves < 0, below, above)) ** 2).astype(np.float32)
-    return found
 
 
 class BeatDecoder:
@@ -91,11 +74,11 @@ class BeatDecoder:
         self._pending = Pending(self.config.filter.beat_prior)
         self.support = Support()
         self.music = Music(FPS)
-        self._bar_bins = _bar_bins(self.config.filter.metres)
+        self._bar_bins = bar_bins(self.config.filter.metres)
         self._axis = tempo_position(self.filter.tempi.astype(np.float32))
         apart = np.abs(np.subtract.outer(np.arange(self.filter.size), np.arange(self.filter.size)))
         self._neighbours = (apart <= NEIGHBOURS // 2).astype(np.float32)
-        self._felt = _felt(self.filter.tempi, *self.config.felt)
+        self._felt = felt(self.filter.tempi, *self.config.felt)
         away = np.abs((np.subtract.outer(np.arange(BINS), np.arange(BINS)) + BINS // 2) % BINS - BINS // 2)
         self._smoothing = np.clip(3.0 - away, 0.0, None)
         self._mode = np.zeros((), np.float32)
