@@ -1,10 +1,11 @@
 """From the network's probabilities to beats, sent at the instant they fall, with tempo, bar and confidence.
 
-The belief of :class:`~models.beat.barpointer.BarPointer` moves on by two frames at a time and is then read: the
-strongest tempo (with its near neighbours), the strongest phase within it, and the mean phase around that peak,
-which is finer than the frames. The next beat follows from there; it is committed on the last move before it falls,
-for the instant at which it falls. Bars are numbered from the marginal over bar positions, and a number once given
-is kept unless another is clearly more likely.
+The belief of :class:`~models.beat.barpointer.BarPointer` moves on by two frames at a time and is read at every
+second move (in between, the last reading is carried on): the strongest tempo (with its near neighbours), the
+strongest phase within it, and the mean phase around that peak, which is finer than the frames. The next beat
+follows from there; it is committed on the last move before it falls, for the instant at which it falls. Bars are
+numbered from the marginal over bar positions, and a number once given is kept unless another is clearly more
+likely.
 """
 
 from __future__ import annotations
@@ -22,11 +23,11 @@ from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import FPS, LABEL_DELAY, PAIR
 from models.beat.inertia import Inertia
 from models.beat.pending import Pending
-from models.beat.reading import PredictedBeat, Reading, Window, bar_bins, felt, tempo_of
+from models.beat.reading import PredictedBeat, Reading, Window, felt, tempo_of
 from models.beat.rhythm import Rhythm
 from models.beat.statespace import STEP
 from models.beat.support import Music, Support
-from models.beat.targets import TEMPO_BINS, tempo_position
+from models.beat.targets import TEMPO_BINS, bar_bins, tempo_position
 from realtime.musical import BeatObservation
 
 Probabilities = npt.NDArray[np.floating]

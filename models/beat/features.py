@@ -25,6 +25,7 @@ LONG = LogMelSpec(SAMPLE_RATE, HOP, 4096, 64, 30.0, 2_000.0, 1000.0)
 PAIR = 2
 """Frames that the network and the filter take at once."""
 MOVE = PAIR * HOP
+"""Samples from one such pair to the next."""
 WINDOW = LONG.window
 SPAN = WINDOW + MOVE - HOP
 """Samples that hold all windows of so many frames."""

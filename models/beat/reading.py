@@ -8,8 +8,6 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.targets import PHASE_BINS
-
 _LINES = ((17, 0.0065), (13, 0.005), (9, 0.004), (7, 0.004), (5, 0.004))
 """So many beats are taken for a line if they lie within so many seconds of it (r.m.s.): the more there are, the
 less each moves it."""
@@ -101,20 +99,20 @@ def tempo_of(beats: Collection[tuple[int, float]], period: float) -> float:
     return 60.0 / period
 
 
-def bar_bins(metres: tuple[int, ...]) -> npt.NDArray[np.float64]:
-    """``(bins, beats)``: how much each bin of the bar says for each beat; a uniform bar gives 0.75 each."""
-    out = []
-    for metre in metres:
-        for k in range(metre):
-            distance = np.abs((np.arange(PHASE_BINS) - k * PHASE_BINS / metre + 8) % PHASE_BINS - 8)
-            out.append(np.clip(2.0 - distance, 0.0, 1.0) * 4.0)
-    return np.array(out).T
-
-
 def felt(tempi: npt.NDArray[np.floating], most: float, below: float, above: float) -> npt.NDArray[np.float32]:
-    """How readily each tempo is felt as the beat, at most 1: decides where the beliefs differ by an octave."""
+    """How readily each tempo is felt as the beat: decides where the beliefs differ by an octave.
+
+    Log-normal, after L. van Noorden and D. Moelants, "Resonance in the perception of musical pulse" (1999).
+
+    Parameters
+    ----------
+    tempi : ndarray
+        BPM.
+    most : float
+        BPM at which it is 1.
+    below, above : float
+        Standard deviations to either side, octaves.
+    """
     octaves = np.log2(tempi / most)
-    found: npt.NDArray[np.float32] = np.exp(-0.5 * (octaves / np.where(octaves < 0, below, above)) ** 2).astype(
-        np.float32
-    )
-    return found
+    found = np.exp(-0.5 * (octaves / np.where(octaves < 0, below, above)) ** 2)
+    return found.astype(np.float32)

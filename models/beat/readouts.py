@@ -32,8 +32,8 @@ import numpy.typing as npt
 
 from models.beat import scoring
 from models.beat.barpointer import CENTRE
-from models.beat.decoder import BeatDecoder
-from models.beat.features import FPS, LABEL_DELAY, PAIR, blocks
+from models.beat.decoder import HOP, MOVE, BeatDecoder
+from models.beat.features import LABEL_DELAY, PAIR, blocks
 from models.beat.reading import PredictedBeat, Reading
 from models.beat.recordings import Recordings, load_sound
 from models.beat.statespace import STEP
@@ -42,7 +42,6 @@ from realtime.errors import UserError
 
 F64 = npt.NDArray[np.float64]
 Row = tuple[float, float, float]
-FRAME, MOVE = 1.0 / FPS, PAIR / FPS
 COLUMNS = ("F70", "F70e", "F25e", "CMLt", "AMLt", "DB70", "lock", "biase")
 
 
@@ -67,7 +66,7 @@ class Peak:
         for k, now in enumerate(tracker.pulse.astype(float), 1 - PAIR):
             before, middle = self._before, self._middle
             self._before, self._middle = middle, now
-            at = end + (k - 1) * FRAME - LABEL_DELAY
+            at = end + (k - 1) * HOP - LABEL_DELAY
             if middle[0] < self._threshold or middle[0] < now[0] or middle[0] <= before[0]:
                 continue
             if at >= self._last + self._apart:

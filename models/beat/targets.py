@@ -95,3 +95,13 @@ def build(times: F64, beats: F64, valid: F64) -> Targets:
     for k, m in enumerate(METRES):
         metre[known & (per_bar == m)] = k
     return Targets(beat, downbeat, at_beat, tempo, phase, metre, weight)
+
+
+def bar_bins(metres: tuple[int, ...]) -> npt.NDArray[np.float64]:
+    """``(bins, beats)``: how much each bin of the bar says for each beat; a uniform bar gives 0.75 each."""
+    out = []
+    for metre in metres:
+        for k in range(metre):
+            distance = np.abs((np.arange(PHASE_BINS) - k * PHASE_BINS / metre + 8) % PHASE_BINS - 8)
+            out.append(np.clip(2.0 - distance, 0.0, 1.0) * 4.0)
+    return np.array(out).T
