@@ -2,7 +2,8 @@
 
 The state space is that of Krebs, Böck and Widmer, "An efficient state-space model for joint tempo and meter
 tracking" (ISMIR 2015): one chain of positions per tempo, one position per 10 ms, tempo changes only at a beat,
-with probability ``exp(-lambda |ratio - 1|)``. Three things make it cheap enough for plain numpy:
+with probability ``exp(-lambda |ratio - 1|)``; now and then by an octave, too, for which level of the metre is the
+beat shows late, or changes. Three things make it cheap enough for plain numpy:
 
 * States are kept by how long it is until they pass their beat. All that pass at one instant lie in one row of a
   ring, whatever their tempo: moving on moves one index, and only the rows that pass are mixed.
@@ -29,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat.features import FPS, PAIR
-from models.beat.statespace import STEP, FilterConfig, intervals, one_later, usual
+from models.beat.statespace import STEP, FilterConfig, intervals, octaves, one_later, usual
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -87,7 +88,7 @@ class BarPointer:
         self._by_tempo = np.array([b.tempo for b in beliefs])[:, None]
         self.rows = [slice(sum(c.metres[:k]), sum(c.metres[: k + 1])) for k in range(len(c.metres))]
         ratio = self.periods[None, :] / self.periods[:, None]
-        self._free = np.exp(-c.spread * np.abs(ratio - 1.0))
+        self._free = np.exp(-c.spread * np.abs(ratio - 1.0)) + c.octave * octaves(ratio)
         self._succession = self._next_beat(c)
         self.later = one_later(c.metres)
         self.earlier = np.argsort(self.later)

@@ -17,7 +17,7 @@ class DecoderConfig:
     switch_tempo, switch_phase : float
         How many times as likely another tempo (phase) has to be before it takes over.
     felt : tuple of float
-        Tempo that is felt as the beat most readily, BPM; octaves over which that falls off below it and above it.
+        Tempo that is felt as the beat most readily, BPM; octaves over which that falls off.
     reach : float
         Part of a beat around the strongest phase over which the mean is taken.
     renumber : float
@@ -50,7 +50,7 @@ class DecoderConfig:
     filter: FilterConfig = field(default_factory=FilterConfig)
     switch_tempo: float = 1.5
     switch_phase: float = 1.2
-    felt: tuple[float, float, float] = (120.0, 1.0, 2.6)
+    felt: tuple[float, float] = (120.0, 1.0)
     reach: float = 0.15
     renumber: float = 2.5
     quiet: float = 0.12
@@ -64,6 +64,6 @@ class DecoderConfig:
     phase_weight: float = 0.3
     accents: float = 0.06
     patience: tuple[float, float, float] = (4.0, 24.0, 160.0)
-    opening: float = 30.0
+    opening: float = 10.0
     afresh: float = 0.9
     late: float = 0.5

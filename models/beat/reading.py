@@ -99,7 +99,7 @@ def tempo_of(beats: Collection[tuple[int, float]], period: float) -> float:
     return 60.0 / period
 
 
-def felt(tempi: npt.NDArray[np.floating], most: float, below: float, above: float) -> npt.NDArray[np.float32]:
+def felt(tempi: npt.NDArray[np.floating], most: float, width: float) -> npt.NDArray[np.float32]:
     """How readily each tempo is felt as the beat: decides where the beliefs differ by an octave.
 
     Log-normal, after L. van Noorden and D. Moelants, "Resonance in the perception of musical pulse" (1999).
@@ -110,9 +110,7 @@ def felt(tempi: npt.NDArray[np.floating], most: float, below: float, above: floa
         BPM.
     most : float
         BPM at which it is 1.
-    below, above : float
-        Standard deviations to either side, octaves.
+    width : float
+        Standard deviation, octaves.
     """
-    octaves = np.log2(tempi / most)
-    found = np.exp(-0.5 * (octaves / np.where(octaves < 0, below, above)) ** 2)
-    return found.astype(np.float32)
+    return np.exp(-0.5 * (np.log2(tempi / most) / width) ** 2).astype(np.float32)

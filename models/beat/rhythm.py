@@ -106,9 +106,11 @@ class Accents:
 
     def _rises(self, levels: F32) -> list[list[float]]:
         """Mean rise of each band over the step before, its neighbours included, in powers of ten."""
-        for k, row in enumerate(levels):
-            self._peak = max(self._peak * self._fall, float(row[row.argmax()]), _QUIETEST)
-            self._gains[k, 0] = _PEAK / self._peak
+        gains = []
+        for loudest in np.maximum.reduce(levels, axis=1).tolist():
+            self._peak = max(self._peak * self._fall, loudest, _QUIETEST)
+            gains.append(_PEAK / self._peak)
+        self._gains[:, 0] = gains
         heard = self._levels
         heard[0] = heard[-1]
         now = np.log1p(levels * self._gains, out=heard[1:])

@@ -16,6 +16,8 @@ I64 = npt.NDArray[np.int64]
 
 STEP = 0.010
 """Seconds per position."""
+_NEAR = 0.03
+"""Of the logarithm: how near to an octave a tempo has to be."""
 _FOUR = 9.0
 """How many times as common bars of four beats are as those of each other metre."""
 
@@ -59,6 +61,8 @@ class FilterConfig:
         Tempo range, BPM.
     spread : float
         Lambda: how unlikely a change of tempo is.
+    octave : float
+        How likely twice and half the tempo are at a beat, against the same one.
     restart : float
         Probability per step that the music is cut and everything starts anew.
     metre_change : float
@@ -77,6 +81,7 @@ class FilterConfig:
     low: float = 40.0
     high: float = 280.0
     spread: float = 100.0
+    octave: float = 1e-3
     restart: float = 1e-5
     metre_change: float = 1e-3
     evidence: tuple[float, float, float] = (0.25, 0.5, 0.25)
@@ -100,6 +105,22 @@ def intervals(low: float, high: float, ratio: float = 0.015) -> I64:
         if following > round(60 / low / STEP):
             return np.array(out, np.int64)
         out.append(following)
+
+
+def octaves(ratio: F64) -> F64:
+    """1 where the ratio of two periods is nearest to a half or to two.
+
+    Parameters
+    ----------
+    ratio : ndarray, shape (from, to)
+
+    Returns
+    -------
+    ndarray, shape (from, to)
+        At most two ones a row; none for an octave that is not there.
+    """
+    off = [np.abs(np.log(ratio / octave)) for octave in (0.5, 2.0)]
+    return sum(((o == o.min(1, keepdims=True)) & (o < _NEAR)).astype(np.float64) for o in off)
 
 
 def one_later(metres: tuple[int, ...]) -> I64:
