@@ -31,7 +31,7 @@ def _found_after(before: float, after: float, octave: float) -> float:
     return END - CHANGE
 
 
-@pytest.mark.parametrize("before, after", [(120, 60), (174, 87), (87, 174), (105, 210)])
+@pytest.mark.parametrize(("before", "after"), [(120, 60), (174, 87), (87, 174), (105, 210)])
 def test_another_octave_is_found_sooner_than_any_other_tempo_would_be(before, after):
     expected = DecoderConfig().filter.octave
     assert expected > 0
@@ -55,4 +55,6 @@ def test_octaves_are_the_nearest_tempi_and_none_where_there_is_none(low, high):
 
 def test_tempi_an_octave_to_either_side_are_felt_alike_and_less():
     slow, most, fast = felt(np.array([60.0, 120.0, 240.0]), 120.0, 1.0)
-    assert slow == pytest.approx(fast) and most == 1.0 and slow < 0.7
+    assert slow == pytest.approx(fast)
+    assert slow < 0.7
+    assert most == 1.0
