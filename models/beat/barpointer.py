@@ -138,10 +138,10 @@ class BarPointer:
         if not inside.any():
             inside[np.argmin(np.abs(np.log(self.tempi / np.sqrt(low * high))))] = True
         c = self.config
-        octaves = np.log2(self.tempi / c.octave_centre) / c.octave_width
+        away = np.log2(self.tempi / c.octave_centre) / c.octave_width
         # equal weight per octave: chains lie the denser the slower they are
         density = np.gradient(np.log(self.periods))
-        prior = np.where(inside, np.exp(-0.5 * octaves**2) * density, 0.0)
+        prior = np.where(inside, np.exp(-0.5 * away**2) * density, 0.0)
         self._prior = (prior / prior.sum()).astype(np.float32)
         self._metre = usual(c.metres).astype(np.float32)
         change = self._free * inside[None, :]
