@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from models.beat.decoder import HOP, BeatDecoder
+from models.beat.decoder import FRAME_SECONDS, BeatDecoder
 from models.beat.features import LABEL_DELAY
 from realtime.hosting.kinds import CombinePlugin, Latest
 from realtime.hosting.plugin import ENGINE_RATE, AudioInput, Context, Descriptor, Feature, Output, Parameter
@@ -41,9 +41,9 @@ class BeatActivations(CombinePlugin):
         license="MIT",
         version="1",
         kind="combine",
-        input=AudioInput(ENGINE_RATE, 1, round(HOP * ENGINE_RATE)),
+        input=AudioInput(ENGINE_RATE, 1, round(FRAME_SECONDS * ENGINE_RATE)),
         sources=("beast.activations",),
-        outputs=(Output("pulse", "observation", rate=1 / HOP, description="Belief for the transport"),),
+        outputs=(Output("pulse", "observation", rate=1 / FRAME_SECONDS, description="Belief for the transport"),),
         parameters=(
             Parameter("frame_rate", "Frames", "Hz", 10.0, 200.0, 44_100 / 1024, description="of the activations"),
             Parameter("lag_ms", "Look-ahead", "ms", 0.0, 5000.0, 400.0, description="newest frames not yet used"),
@@ -88,10 +88,10 @@ class BeatActivations(CombinePlugin):
         values = np.asarray(newest.value, np.float64)
         self._window, self._end = values[: len(values) // 2 * 2].reshape(-1, 2), newest.time
         first = self._usable() - 1.0
-        if self._frame * HOP < first:  # the beginning, or a gap: what lies far back helps nobody
+        if self._frame * FRAME_SECONDS < first:  # the beginning, or a gap: what lies far back helps nobody
             if self._frame:
                 self._decoder.reset()
-            self._frame = max(0, math.ceil(first / HOP))
+            self._frame = max(0, math.ceil(first / FRAME_SECONDS))
 
     def _usable(self) -> float:
         """Stream time up to which activations are taken as they are."""
@@ -99,7 +99,7 @@ class BeatActivations(CombinePlugin):
 
     def _step(self) -> bool:
         """One frame of the decoder, if its activations are there."""
-        at = self._frame * HOP
+        at = self._frame * FRAME_SECONDS
         if not len(self._window) or at > self._usable():
             return False
         last = self._end - self._values["tail_ms"] / 1000.0

@@ -30,7 +30,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat.features import FPS, PAIR
-from models.beat.statespace import STEP, FilterConfig, intervals, octaves, one_later, usual
+from models.beat.statespace import STEP, FilterConfig, felt, intervals, octaves, one_later, usual
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -62,6 +62,10 @@ class BarPointer:
         Row that passes on next.
     phase : ndarray of float32, shape (rows, tempi)
         Of the beat, [0, 1), by steps left and tempo.
+    felt : ndarray, shape (tempi,)
+        How readily each tempo is felt as the beat, 1 at most.
+    total : ndarray of float32, shape (beliefs,)
+        Of each belief's weights, when it was last scaled or asked.
     later, earlier : ndarray of int, shape (beats,)
         ``bar[later]`` is `bar` as seen one beat later.
     """
@@ -87,8 +91,9 @@ class BarPointer:
         self._by_accents = np.flatnonzero([b.accents for b in beliefs])
         self._by_tempo = np.array([b.tempo for b in beliefs])[:, None]
         self.rows = [slice(sum(c.metres[:k]), sum(c.metres[: k + 1])) for k in range(len(c.metres))]
+        self.felt = felt(self.tempi, c.octave_centre, c.octave_width)
         ratio = self.periods[None, :] / self.periods[:, None]
-        self._free = np.exp(-c.spread * np.abs(ratio - 1.0)) + c.octave * octaves(ratio)
+        self._free = np.exp(-c.spread * np.abs(ratio - 1.0)) + c.octave_change * octaves(ratio)
         self._succession = self._next_beat(c)
         self.later = one_later(c.metres)
         self.earlier = np.argsort(self.later)
@@ -114,7 +119,6 @@ class BarPointer:
         self._joint, self._passed, self._new = np.zeros(shape, np.float32)
         self._passed_rows, self._new_rows = (a.reshape(-1, self.size) for a in (self._passed, self._new))
         self._mass = np.zeros((STEPS, self.beliefs, self.size), np.float32)
-        self._mix = np.zeros(self.beliefs, np.float32)
         # What is told about the rows: the logarithms of "another beat", of "first" against it, and of the bar.
         self._basis = np.stack([np.ones(self.beats), self.first, np.zeros(self.beats)])
         self.window(c.low, c.high)
@@ -138,10 +142,9 @@ class BarPointer:
         if not inside.any():
             inside[np.argmin(np.abs(np.log(self.tempi / np.sqrt(low * high))))] = True
         c = self.config
-        away = np.log2(self.tempi / c.octave_centre) / c.octave_width
         # equal weight per octave: chains lie the denser the slower they are
         density = np.gradient(np.log(self.periods))
-        prior = np.where(inside, np.exp(-0.5 * away**2) * density, 0.0)
+        prior = np.where(inside, self.felt * density, 0.0)
         self._prior = (prior / prior.sum()).astype(np.float32)
         self._metre = usual(c.metres).astype(np.float32)
         change = self._free * inside[None, :]
@@ -156,7 +159,6 @@ class BarPointer:
         self.weight = np.repeat(self._fresh()[:, None, :], self.beliefs, 1)
         self.share = np.tile(self._metre[:, None], (self.ring, self.kinds, 1, self.size))
         self.total = np.ones(self.beliefs, np.float32)
-        self._mix[:] = 1.0 / self.beliefs
         self._odd = np.zeros(self.size)
         self._frozen = 0.0
 
@@ -336,9 +338,13 @@ class BarPointer:
         """
         found = self._marginals()
         np.add.reduce(found, axis=1, out=self.total)
-        np.divide(1.0 / self.beliefs, self.total + _LEAST, out=self._mix)
-        mean: F32 = self._mix.dot(found)
+        mean: F32 = self._pool_weights().dot(found)
         return mean
+
+    def _pool_weights(self) -> F32:
+        """Factors with which the beliefs count for the same, shape ``(beliefs,)``."""
+        out: F32 = (1.0 / self.beliefs) / (self.total + _LEAST)
+        return out
 
     def around(self, low: int, high: int) -> tuple[F32, F32]:
         """States of chains ``low … high - 1`` in the mean of the beliefs.
@@ -352,7 +358,7 @@ class BarPointer:
             self._settle()
         longest = int(self.periods[high - 1])
         rows = self._rows(self.head, longest)
-        return self._mix @ self.weight[rows, :, low:high], self.phase[:longest, low:high]
+        return self._pool_weights() @ self.weight[rows, :, low:high], self.phase[:longest, low:high]
 
     def joint(self, low: int, high: int) -> F32:
         """States of the first belief by the beat of the bar that each is coming to.

@@ -23,7 +23,7 @@ from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import FPS, LABEL_DELAY, PAIR
 from models.beat.inertia import Inertia
 from models.beat.pending import Pending
-from models.beat.reading import PredictedBeat, Reading, Window, felt, tempo_of
+from models.beat.reading import PredictedBeat, Reading, Window, tempo_of
 from models.beat.rhythm import Rhythm
 from models.beat.statespace import STEP
 from models.beat.support import Music, Support
@@ -31,8 +31,8 @@ from models.beat.targets import TEMPO_BINS, bar_bins, tempo_position
 from realtime.musical import BeatObservation
 
 Probabilities = npt.NDArray[np.floating]
-HOP = 1.0 / FPS
-MOVE = PAIR * HOP
+FRAME_SECONDS = 1.0 / FPS
+MOVE_SECONDS = PAIR * FRAME_SECONDS
 """Seconds by which the belief moves."""
 NEIGHBOURS = 5
 """Tempi counted as one: about 3 % to either side."""
@@ -79,7 +79,7 @@ class BeatDecoder:
         self._axis = tempo_position(self.filter.tempi.astype(np.float32))
         apart = np.abs(np.subtract.outer(np.arange(self.filter.size), np.arange(self.filter.size)))
         self._neighbours = (apart <= NEIGHBOURS // 2).astype(np.float32)
-        self._felt = felt(self.filter.tempi, *self.config.felt)
+        self._felt = self.filter.felt.astype(np.float32)
         away = np.abs((np.subtract.outer(np.arange(BINS), np.arange(BINS)) + BINS // 2) % BINS - BINS // 2)
         self._smoothing = np.clip(3.0 - away, 0.0, None)
         self._mode = np.zeros((), np.float32)
@@ -157,7 +157,7 @@ class BeatDecoder:
         beat = answers[0][0]
         c = self.config
         self._loudest = max(beat, self._loudest)
-        self._activity = max(beat, self._activity * math.exp(-HOP / c.memory))
+        self._activity = max(beat, self._activity * math.exp(-FRAME_SECONDS / c.memory))
         self.coasting = self._activity < (c.lively if self.coasting else c.quiet)
         # that there is no beat says something only while there are beats at all
         faith = min(1.0, max(0.0, (self._activity - c.quiet) / (c.certain - c.quiet)))
@@ -200,7 +200,7 @@ class BeatDecoder:
         """Move the belief on by what is waiting, and say what it is then."""
         old, rate = self.believed, None
         if self.coasting and old is not None and self._moves:
-            self.filter.coast(self.tempo, MOVE)
+            self.filter.coast(self.tempo, MOVE_SECONDS)
             rate = self.tempo / 60.0  # as a frozen belief turns
         else:
             self._hear(tempo, phase)
@@ -352,7 +352,7 @@ class BeatDecoder:
         due = passed = ahead - r.period
         if passed <= self._last + 0.55 * r.period or passed < end - 0.5 * r.period:
             due = ahead
-        if due >= end + MOVE or due <= self._last + 0.45 * r.period or self._activity == 0.0:
+        if due >= end + MOVE_SECONDS or due <= self._last + 0.45 * r.period or self._activity == 0.0:
             return None
         time = max(due, end)
         self._last = time

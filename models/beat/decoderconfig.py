@@ -16,8 +16,6 @@ class DecoderConfig:
     filter : FilterConfig
     switch_tempo, switch_phase : float
         How many times as likely another tempo (phase) has to be before it takes over.
-    felt : tuple of float
-        Tempo that is felt as the beat most readily, BPM; octaves over which that falls off.
     reach : float
         Part of a beat around the strongest phase over which the mean is taken.
     renumber : float
@@ -50,7 +48,6 @@ class DecoderConfig:
     filter: FilterConfig = field(default_factory=FilterConfig)
     switch_tempo: float = 1.5
     switch_phase: float = 1.2
-    felt: tuple[float, float] = (120.0, 1.0)
     reach: float = 0.15
     renumber: float = 2.5
     quiet: float = 0.12

@@ -97,20 +97,3 @@ def tempo_of(beats: Collection[tuple[int, float]], period: float) -> float:
         if abs(slope / period - 1) < 0.06 and float(np.sqrt(np.mean(error**2))) < most:
             return 60.0 / slope
     return 60.0 / period
-
-
-def felt(tempi: npt.NDArray[np.floating], most: float, width: float) -> npt.NDArray[np.float32]:
-    """How readily each tempo is felt as the beat: decides where the beliefs differ by an octave.
-
-    Log-normal, after L. van Noorden and D. Moelants, "Resonance in the perception of musical pulse" (1999).
-
-    Parameters
-    ----------
-    tempi : ndarray
-        BPM.
-    most : float
-        BPM at which it is 1.
-    width : float
-        Standard deviation, octaves.
-    """
-    return np.exp(-0.5 * (np.log2(tempi / most) / width) ** 2).astype(np.float32)

@@ -32,7 +32,7 @@ import numpy.typing as npt
 
 from models.beat import scoring
 from models.beat.barpointer import CENTRE
-from models.beat.decoder import HOP, MOVE, BeatDecoder
+from models.beat.decoder import FRAME_SECONDS, MOVE_SECONDS, BeatDecoder
 from models.beat.features import LABEL_DELAY, PAIR, blocks
 from models.beat.reading import PredictedBeat, Reading
 from models.beat.recordings import Recordings, load_sound
@@ -66,7 +66,7 @@ class Peak:
         for k, now in enumerate(tracker.pulse.astype(float), 1 - PAIR):
             before, middle = self._before, self._middle
             self._before, self._middle = middle, now
-            at = end + (k - 1) * HOP - LABEL_DELAY
+            at = end + (k - 1) * FRAME_SECONDS - LABEL_DELAY
             if middle[0] < self._threshold or middle[0] < now[0] or middle[0] <= before[0]:
                 continue
             if at >= self._last + self._apart:
@@ -106,7 +106,7 @@ class Ahead:
         due = ahead - period if ahead - period > self._last + 0.55 * period else ahead
         if due < end - 0.5 * period:
             due = ahead
-        if due >= end + MOVE or due <= self._last + 0.45 * period or tracker.decoder.coasting:
+        if due >= end + MOVE_SECONDS or due <= self._last + 0.45 * period or tracker.decoder.coasting:
             return []
         self._last = max(due, end)
         # the place counts from the beat passed; the one ahead is the next of its bar

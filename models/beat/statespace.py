@@ -16,7 +16,7 @@ I64 = npt.NDArray[np.int64]
 
 STEP = 0.010
 """Seconds per position."""
-_NEAR = 0.03
+_TOLERANCE = 0.03
 """Of the logarithm: how near to an octave a tempo has to be."""
 _FOUR = 9.0
 """How many times as common bars of four beats are as those of each other metre."""
@@ -61,7 +61,7 @@ class FilterConfig:
         Tempo range, BPM.
     spread : float
         Lambda: how unlikely a change of tempo is.
-    octave : float
+    octave_change : float
         How likely twice and half the tempo are at a beat, against the same one.
     restart : float
         Probability per step that the music is cut and everything starts anew.
@@ -72,7 +72,8 @@ class FilterConfig:
     beat_prior, downbeat_prior : float
         Class priors that the network's probabilities are divided by.
     octave_centre, octave_width : float
-        Log-normal prior of tempo at (re)start: BPM, octaves.
+        How readily a tempo is felt as the beat (:func:`felt`), BPM and octaves: its prior at (re)start, and what
+        decides where beliefs differ by an octave.
     beliefs : tuple of Trust
         Those that go side by side.
     """
@@ -81,7 +82,7 @@ class FilterConfig:
     low: float = 40.0
     high: float = 280.0
     spread: float = 100.0
-    octave: float = 1e-3
+    octave_change: float = 1e-3
     restart: float = 1e-5
     metre_change: float = 1e-3
     evidence: tuple[float, float, float] = (0.25, 0.5, 0.25)
@@ -107,6 +108,24 @@ def intervals(low: float, high: float, ratio: float = 0.015) -> I64:
         out.append(following)
 
 
+def felt(tempi: npt.NDArray[np.floating], most: float, width: float) -> F64:
+    """How readily each tempo is felt as the beat.
+
+    Log-normal, after L. van Noorden and D. Moelants, "Resonance in the perception of musical pulse" (1999).
+
+    Parameters
+    ----------
+    tempi : ndarray
+        BPM.
+    most : float
+        BPM at which it is 1.
+    width : float
+        Standard deviation, octaves.
+    """
+    out: F64 = np.exp(-0.5 * (np.log2(tempi / most) / width) ** 2)
+    return out
+
+
 def octaves(ratio: F64) -> F64:
     """1 where the ratio of two periods is nearest to a half or to two.
 
@@ -120,7 +139,7 @@ def octaves(ratio: F64) -> F64:
         At most two ones a row; none for an octave that is not there.
     """
     off = [np.abs(np.log(ratio / octave)) for octave in (0.5, 2.0)]
-    return sum(((o == o.min(1, keepdims=True)) & (o < _NEAR)).astype(np.float64) for o in off)
+    return sum(((o == o.min(1, keepdims=True)) & (o < _TOLERANCE)).astype(np.float64) for o in off)
 
 
 def one_later(metres: tuple[int, ...]) -> I64:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.beat.barpointer import STEPS, BarPointer
-from models.beat.decoder import MOVE, BeatDecoder
+from models.beat.decoder import MOVE_SECONDS, BeatDecoder
 from models.beat.features import FPS
 from models.beat.scoring import f_measure
 from models.beat.statespace import FilterConfig
@@ -114,7 +114,7 @@ def test_whatever_comes_beats_are_apart_and_sent_in_time(seed, bpm, noise, missi
     found, _ = decode(pulses(grid(bpm, 12), 12, seed, noise, missing))
     times, sent = _times(found), np.array([b.emitted for b in found])
     assert np.all(times >= sent)
-    assert np.all(times < sent + MOVE + 1e-9)
+    assert np.all(times < sent + MOVE_SECONDS + 1e-9)
     if len(times) > 1:
         assert np.diff(times).min() > 0.09
     assert all(1 <= b.number <= b.per_bar for b in found)

@@ -12,17 +12,16 @@ from hypothesis import strategies as st
 from models.beat.decoder import BeatDecoder
 from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import FPS
-from models.beat.reading import felt
-from models.beat.statespace import intervals, octaves
+from models.beat.statespace import felt, intervals, octaves
 from tests.fixtures.beats import grid, pulses
 
 CHANGE, END = 20.0, 34.0
 
 
-def _found_after(before: float, after: float, octave: float) -> float:
+def _found_after(before: float, after: float, change: float) -> float:
     """Seconds from the change until the decoder tells the new tempo."""
     config = DecoderConfig()
-    decoder = BeatDecoder(replace(config, filter=replace(config.filter, octave=octave)))
+    decoder = BeatDecoder(replace(config, filter=replace(config.filter, octave_change=change)))
     beats = np.concatenate([grid(before, CHANGE), grid(after, END, start=CHANGE + 0.3)])
     for k, answer in enumerate(pulses(beats, END)):
         decoder.step(answer, (k + 1) / FPS)
@@ -32,8 +31,8 @@ def _found_after(before: float, after: float, octave: float) -> float:
 
 
 @pytest.mark.parametrize(("before", "after"), [(120, 60), (174, 87), (87, 174), (105, 210)])
-def test_another_octave_is_found_sooner_than_any_other_tempo_would_be(before, after):
-    expected = DecoderConfig().filter.octave
+def test_another_octave_is_found_sooner_where_a_beat_may_go_over_to_it(before, after):
+    expected = DecoderConfig().filter.octave_change
     assert expected > 0
     assert _found_after(before, after, expected) < 0.8 * _found_after(before, after, 0.0)
 
