@@ -6,7 +6,8 @@ with probability ``exp(-lambda |ratio - 1|)``; now and then by an octave, too, f
 beat shows late, or changes. Three things make it cheap enough for plain numpy:
 
 * States are kept by how long it is until they pass their beat. All that pass at one instant lie in one row of a
-  ring, whatever their tempo: moving on moves one index, and only the rows that pass are mixed.
+  ring, whatever their tempo: moving on moves one index, and only the rows that pass are mixed. Of a period that is
+  not whole, what passes goes on in two rows, in proportion.
 * An observation is told as a likelihood ratio against "no beat", so only the few rows near a beat are multiplied.
 * Which beat of the bar it is shows only near beats. In between the shares of the beats of the bar within a state
   stay as they are, and everything else (accents, tempo, the reading of the phase) works on the states' weights.
@@ -17,7 +18,7 @@ opinion pool", 1961; J. Hoeting et al., "Bayesian model averaging: a tutorial", 
 them agree wins, as in a committee of trackers (J. Zapata, M. Davies, E. Gómez, "Multi-feature beat tracking",
 2014). Beliefs that hear beats alike share what they think of the beat of the bar.
 
-The 43 792 states (6 256 places, 7 beats of two metres) of three beliefs move on by 40 ms at a time. That is exact:
+The 39 949 states (5 707 places, 7 beats of two metres) of three beliefs move on by 40 ms at a time. That is exact:
 no state passes two beats in one move, and what is heard meanwhile is taken in at the place where a state was then.
 """
 
@@ -51,8 +52,8 @@ class BarPointer:
 
     Attributes
     ----------
-    periods : ndarray of int, shape (tempi,)
-        Beat period of each chain in positions.
+    periods : ndarray, shape (tempi,)
+        Beat period of each chain in positions, whole or not.
     weight : ndarray of float32, shape (rows, beliefs, tempi)
         Of every state, all beats of the bar together; row ``(head + n) % rows`` passes on after `n` more steps.
     share : ndarray of float32, shape (rows, kinds, beats, tempi)
@@ -72,10 +73,11 @@ class BarPointer:
 
     def __init__(self, config: FilterConfig | None = None) -> None:
         self.config = c = config or FilterConfig()
-        self.periods = intervals(c.low, c.high)
+        self.periods = intervals(c.low, c.high, c.per_octave)
         self.tempi = 60.0 / (self.periods * STEP)
         self.size = len(self.periods)
-        self.ring = int(self.periods[-1])
+        whole = self.periods.astype(np.int64)
+        self.ring = int(whole[-1]) + 1
         self.beats = sum(c.metres)
         self.beliefs = len(c.beliefs)
         # kinds that go by accents first, and one belief of each kind before all others: both are slices then
@@ -99,7 +101,7 @@ class BarPointer:
         self.earlier = np.argsort(self.later)
         self.first = np.array([k for r in self.rows for k in (1.0, *[0.0] * (r.stop - r.start - 1))], np.float32)
         left = np.arange(self.ring)[:, None]
-        self.phase = ((self.periods + CENTRE - left) / self.periods % 1.0).astype(np.float32)
+        self.phase = ((CENTRE - left) / self.periods % 1.0).astype(np.float32)
         self._inside = left < self.periods
         # what the steps of a move say about each row, to each kind
         near = np.subtract.outer(np.arange(NEAR), np.arange(STEPS))
@@ -109,20 +111,31 @@ class BarPointer:
             exponents[:, k, answer] = told * evidence
         self._exponents = exponents.reshape(NEAR * self.kinds, -1)
         self._all = np.ones(self.ring, np.float32)
-        chain = np.arange(self.size)
-        lands = ((left + self.periods) % self.ring)[:, None, :]
-        self._landing = (lands * self.beliefs + np.arange(self.beliefs)[:, None]) * self.size + chain
-        by_kind = (lands * self.kinds + np.arange(self.kinds)[:, None])[:, :, None, :]
-        self._shares = (by_kind * self.beats + np.arange(self.beats)[:, None]) * self.size + chain
+        self.weight = np.zeros((self.ring, self.beliefs, self.size), np.float32)
+        self.share = np.zeros((self.ring, self.kinds, self.beats, self.size), np.float32)
+        # What passes: weights, and below them the beats of the bar of each kind; one product mixes them all.
+        parts = self.beliefs + self.kinds * self.beats
+        self._joint = np.zeros((STEPS, self.kinds, self.beats, self.size), np.float32)
+        self._passing = np.zeros((STEPS, parts, self.size), np.float32)
+        self._passed = np.zeros((STEPS + 2, parts, self.size), np.float32)  # nothing before and after
+        self._new = np.zeros((STEPS + 1, parts, self.size), np.float32)
+        # the belief that each part belongs to: those of a kind to its first
+        self._of_belief = np.concatenate([np.arange(self.beliefs), np.repeat(np.arange(self.kinds), self.beats)])
+        self._over = (self.periods - whole).astype(np.float32)
+        lands, chain = ((left + whole) % self.ring)[:, None, :], np.arange(self.size)
+        self._to_weight, self._to_share = (
+            (lands * n + np.arange(n)[:, None]) * self.size + chain for n in (self.beliefs, parts - self.beliefs)
+        )
         self._ahead = np.arange(2 * self.ring) % self.ring
-        shape = (3, STEPS, self.kinds, self.beats, self.size)
-        self._joint, self._passed, self._new = np.zeros(shape, np.float32)
-        self._passed_rows, self._new_rows = (a.reshape(-1, self.size) for a in (self._passed, self._new))
-        self._mass = np.zeros((STEPS, self.beliefs, self.size), np.float32)
         # What is told about the rows: the logarithms of "another beat", of "first" against it, and of the bar.
         self._basis = np.stack([np.ones(self.beats), self.first, np.zeros(self.beats)])
         self.window(c.low, c.high)
         self.reset()
+
+    def _parts(self, states: F32) -> tuple[F32, F32]:
+        """Views of what passes, shape ``(n, parts, tempi)``: weights, and the beats of the bar of each kind."""
+        of_kinds = states[:, self.beliefs :].reshape(len(states), self.kinds, self.beats, self.size)
+        return states[:, : self.beliefs], of_kinds
 
     def _next_beat(self, c: FilterConfig) -> F32:
         """``(beats, beats)``: to each beat from the one that is passed."""
@@ -151,20 +164,22 @@ class BarPointer:
         change[:, inside] += 1e-12
         self._change = (change / change.sum(1, keepdims=True)).astype(np.float32)
         # a cut lets everything start anew; whatever passes on makes room for that
-        self._anew = np.float32(c.restart) * self._prior
+        share = np.concatenate([np.ones(self.beliefs, np.float32), *[self._metre] * self.kinds])
+        self._anew = np.float32(c.restart) * share[:, None] * self._prior
 
     def reset(self) -> None:
         """Know nothing."""
         self.head = 0
-        self.weight = np.repeat(self._fresh()[:, None, :], self.beliefs, 1)
-        self.share = np.tile(self._metre[:, None], (self.ring, self.kinds, 1, self.size))
+        self.weight[:] = self._fresh()[:, None, :]
+        self.share[:] = self._metre[:, None]
         self.total = np.ones(self.beliefs, np.float32)
         self._odd = np.zeros(self.size)
         self._frozen = 0.0
 
     def _fresh(self) -> F32:
         """Weights of somebody who has heard nothing, ``(rows, tempi)``, from row 0 on."""
-        fresh: F32 = (self._inside * (self._prior / self.periods)).astype(np.float32)
+        there = np.clip(self.periods - np.arange(self.ring)[:, None], 0.0, 1.0)
+        fresh: F32 = (there * (self._prior / self.periods)).astype(np.float32)
         return fresh
 
     def doubt(self, share: float) -> None:
@@ -201,21 +216,36 @@ class BarPointer:
             if struck is not None:
                 ratios[:, self._struck] *= struck[:, None, :]
             self._multiply((self.head + 1) % self.ring, ratios)
-        passing = self._rows(self.head, STEPS)
-        weight, mass, new = self.weight[passing], self._mass, self._new
-        np.multiply(self.share[passing], weight[:, self._leaders, None], out=self._joint)
-        np.matmul(self._succession, self._joint, out=self._passed)
-        self._passed_rows.dot(self._change, self._new_rows)
-        weight.reshape(-1, self.size).dot(self._change, mass.reshape(-1, self.size))
-        restart = self._anew * self.total[:, None]
-        mass += restart
-        new += restart[self._leaders, None] * self._metre[:, None]
-        new /= mass[:, self._leaders, None] + _LEAST
-        self.weight[passing] = 0.0
-        # flat and by plain indexing, which is twice as quick as put
-        self.weight.reshape(-1)[self._landing[passing].reshape(-1)] = mass.reshape(-1)
-        self.share.reshape(-1)[self._shares[passing].reshape(-1)] = new.reshape(-1)
+        rows = self._rows(self.head, STEPS)
+        passing, passed = self._passing, self._passed[1:-1]
+        weight, joint = self._parts(passing)
+        weight[:] = self.weight[rows]
+        self.weight[rows] = 0.0
+        np.multiply(self.share[rows], weight[:, self._leaders, None], out=self._joint)
+        np.matmul(self._succession, self._joint, out=joint)
+        passing.reshape(-1, self.size).dot(self._change, passed.reshape(-1, self.size))
+        passed += self._anew * self.total.take(self._of_belief)[:, None]
+        self._land()
         self.head = (self.head + STEPS) % self.ring
+
+    def _land(self) -> None:
+        """Put what has passed where it passes next, a part of each row one row later."""
+        passed, new = self._passed, self._new
+        np.subtract(passed[:-1], passed[1:], out=new)
+        new *= self._over
+        new += passed[1:]
+        weight, joint = self._parts(new)
+        weights, shares = self.weight.reshape(-1), self.share.reshape(-1)
+        rows = self._rows(self.head, STEPS + 1)
+        to_weight, to_share = self._to_weight[rows], self._to_share[rows]
+        there = weights[to_weight[0]]  # of the last move
+        told = shares[to_share[0]].reshape(self.kinds, self.beats, self.size)
+        weight[0] += there
+        joint[0] += told * there[self._leaders, None]
+        joint /= weight[:, self._leaders, None] + _LEAST
+        # flat and by plain indexing, which is twice as quick as put
+        weights[to_weight.reshape(-1)] = weight.reshape(-1)
+        shares[to_share.reshape(-1)] = joint.reshape(-1)
 
     def _rows(self, first: int, count: int) -> slice | I64:
         """So many rows from `first` on: quick to read and write in place unless they go over the ring's end."""
@@ -257,21 +287,23 @@ class BarPointer:
 
     def _settle(self) -> None:
         """Do what :meth:`coast` has put off."""
-        exact = self.periods * self._frozen + self._odd
-        turned = exact.astype(np.int64)
+        beats = int(self._frozen + 1e-9)
+        exact = self.periods * max(0.0, self._frozen - beats) + self._odd
+        turned = np.floor(exact)
         self._odd, self._frozen = exact - turned, 0.0
         came = np.arange(self.ring)[:, None] + turned
-        passed = came // self.periods
-        source = np.where(self._inside, came % self.periods + self.head, 0) % self.ring
+        passed = beats + (came // self.periods).astype(np.int64)
+        source = np.where(self._inside, came % self.periods, 0.0).astype(np.int64)
         chain = np.arange(self.size)
-        weight = self.weight.transpose(0, 2, 1)[source, chain]
-        share = self.share.transpose(0, 3, 1, 2)[source, chain]
+        weight = self.weight.transpose(0, 2, 1)[(source + self.head) % self.ring, chain]
+        share = self.share.transpose(0, 3, 1, 2)[(source + self.head) % self.ring, chain]
         weight[~self._inside] = 0.0
         for beat in range(1, int(passed[self._inside].max()) + 1):
             on = passed >= beat
             share[on] = share[on] @ self._succession.T
-        self.weight = np.ascontiguousarray(weight.transpose(0, 2, 1))
-        self.share, self.head = np.ascontiguousarray(share.transpose(0, 2, 3, 1)), 0
+        self.weight[:] = weight.transpose(0, 2, 1)
+        self.share[:] = share.transpose(0, 2, 3, 1)
+        self.head = 0
 
     def evidence(
         self, answers: Sequence[Sequence[Instant]], bar: F64 | float = 1.0, prior: float | None = None
@@ -356,9 +388,13 @@ class BarPointer:
         """
         if self._frozen:
             self._settle()
-        longest = int(self.periods[high - 1])
+        longest = self._span(high)
         rows = self._rows(self.head, longest)
         return self._pool_weights() @ self.weight[rows, :, low:high], self.phase[:longest, low:high]
+
+    def _span(self, high: int) -> int:
+        """Rows that the chains below `high` have."""
+        return math.ceil(self.periods[high - 1])
 
     def joint(self, low: int, high: int) -> F32:
         """States of the first belief by the beat of the bar that each is coming to.
@@ -367,6 +403,6 @@ class BarPointer:
         -------
         ndarray of float32, shape (steps left, beats, chains)
         """
-        rows = self._rows(self.head, int(self.periods[high - 1]))
+        rows = self._rows(self.head, self._span(high))
         out: F32 = self.share[rows, 0, :, low:high] * self.weight[rows, :1, low:high]
         return out

@@ -31,6 +31,7 @@ _APART = 2.0
 _LEAST = 0.08
 """Distance from the others that counts, of the size of a row."""
 _MEMORY = 2 * max(BARS)
+_DECADE = np.float32(np.log(10.0))
 
 
 class Clicks:
@@ -60,7 +61,7 @@ class Clicks:
             Which beat of a bar of so many it was, from 1, where this is a click track with an accent.
         """
         low, last = (max(0, round((t - _EARLY) * FPS) - first) for t in (start, end))
-        levels = np.expm1(frames[low:last, : SHORT.bands] * np.log(10.0))
+        levels = np.expm1(frames[low:last, : SHORT.bands] * _DECADE)
         click, rest = np.split(levels, [round(_LONG * FPS)])
         # Overlapping windows add up to the same wherever between two frames a click falls.
         heard = np.add.reduce(click, axis=0, dtype=np.float64)

@@ -42,6 +42,8 @@ GUESS = 0.3
 """Share of the belief below which a beat was hardly more than a guess."""
 MOVED = 0.5
 """How likely the count of the bar is to begin anew when the pulse has become another one."""
+COUNTED = 4
+"""Beats to be followed before their count is worth anything to another pulse."""
 ATTACK = 3.0
 """Rise, against its mean, of what counts as the first attack."""
 _HALF = np.array(0.5, np.float32)
@@ -172,7 +174,8 @@ class BeatDecoder:
             return None
         self.reading = self._inertia.follow(self.believed)
         if self.relocated:
-            self.followed, self._lost = 0, max(self._lost, MOVED)
+            self._lost = max(self._lost, MOVED if self.followed >= COUNTED else 1.0)
+            self.followed = 0
             self.tempo = 60.0 / self.reading.period  # the line through the last beats is the old pulse's
         sent = self._emit(self.reading, end)
         if sent is not None:
@@ -251,7 +254,7 @@ class BeatDecoder:
             return BeatObservation(0.0, 120.0, 0.0, evidence=False)
         number, per_bar = self.number, self.per_bar
         assert self.believed is not None
-        if self._lost > MOVED and self.believed.mass >= GUESS:  # no longer a guess, and counted by guesses so far
+        if self._lost > MOVED:  # counted by guesses so far
             number, per_bar = self._place(int(np.argmax(self.bar())))
         elif per_bar:  # the last beat may have been committed a move before it falls
             since = round((r.time - r.phase * r.period - self._last) / r.period)

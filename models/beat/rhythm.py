@@ -172,9 +172,9 @@ class Rhythm:
         near = np.abs(left - round(CENTRE - SHIFT)) <= REACH
         return np.where(near, np.exp(-0.5 * ((left - (CENTRE - SHIFT)) / WIDTH) ** 2), 0.0)
 
-    def _between(self, periods: I64) -> tuple[I64, F64, Bool]:
+    def _between(self, periods: F64) -> tuple[I64, F64, Bool]:
         """Places near the other quarters of the beat; how near each was at every step, and whether to the half."""
-        left = np.arange(periods[-1])[:, None]  # once the move is over
+        left = np.arange(self._pointer.ring)[:, None]  # once the move is over
         shares = np.zeros((STEPS, *(left + periods).shape))
         half = np.zeros(shares.shape, bool)
         for q in (1, 2, 3):

@@ -16,6 +16,8 @@ I64 = npt.NDArray[np.int64]
 
 STEP = 0.010
 """Seconds per position."""
+SLOW = 100.0
+"""BPM below which tempi may lie further apart."""
 _TOLERANCE = 0.03
 """Of the logarithm: how near to an octave a tempo has to be."""
 _FOUR = 9.0
@@ -59,6 +61,8 @@ class FilterConfig:
         Beats per bar that are considered.
     low, high : float
         Tempo range, BPM.
+    per_octave : tuple of int
+        Tempi to an octave, fast and slow ones (:func:`intervals`).
     spread : float
         Lambda: how unlikely a change of tempo is.
     octave_change : float
@@ -81,6 +85,7 @@ class FilterConfig:
     metres: tuple[int, ...] = (3, 4)
     low: float = 40.0
     high: float = 280.0
+    per_octave: tuple[int, int] = (36, 28)
     spread: float = 100.0
     octave_change: float = 1e-3
     restart: float = 1e-5
@@ -90,7 +95,7 @@ class FilterConfig:
     downbeat_prior: float = 0.27
     floor: float = 0.02
     octave_centre: float = 120.0
-    octave_width: float = 1.0
+    octave_width: float = 0.85
     beliefs: tuple[Trust, ...] = (
         Trust(tempo=2.0, answer=1),
         Trust(evidence=2.0, accents=False),
@@ -98,13 +103,25 @@ class FilterConfig:
     )
 
 
-def intervals(low: float, high: float, ratio: float = 0.015) -> I64:
-    """Beat periods in positions: all whole ones, thinned where they lie closer than `ratio`."""
-    out = [round(60 / high / STEP)]
+def intervals(low: float, high: float, per_octave: tuple[int, int]) -> F64:
+    """Beat periods in positions, shortest first, from `high` BPM as far as `low`; most are not whole.
+
+    Whole ones alone lie 5 % apart at 280 BPM and 2.7 at 160, and fit one octave better than another: a click of
+    160 was followed at 80, whose period is whole, one of 170 at its own tempo.
+
+    Parameters
+    ----------
+    low, high : float
+        BPM.
+    per_octave : (int, int)
+        Periods to an octave from :data:`SLOW` on and below it.
+    """
+    fast, slow = (2.0 ** (1 / n) for n in per_octave)
+    out = [60.0 / high / STEP]
     while True:
-        following = max(out[-1] + 1, int(np.ceil(out[-1] * (1 + ratio))))
-        if following > round(60 / low / STEP):
-            return np.array(out, np.int64)
+        following = out[-1] * (fast if out[-1] * fast * STEP * SLOW <= 60.0 else slow)
+        if following * STEP * low > 60.0:
+            return np.array(out)
         out.append(following)
 
 
