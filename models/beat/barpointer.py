@@ -289,10 +289,12 @@ class BarPointer:
         """Do what :meth:`coast` has put off."""
         beats = int(self._frozen + 1e-9)
         exact = self.periods * max(0.0, self._frozen - beats) + self._odd
+        around = exact >= self.periods
+        exact -= self.periods * around
         turned = np.floor(exact)
         self._odd, self._frozen = exact - turned, 0.0
         came = np.arange(self.ring)[:, None] + turned
-        passed = beats + (came // self.periods).astype(np.int64)
+        passed = beats + around + (came // self.periods).astype(np.int64)
         source = np.where(self._inside, came % self.periods, 0.0).astype(np.int64)
         chain = np.arange(self.size)
         weight = self.weight.transpose(0, 2, 1)[(source + self.head) % self.ring, chain]

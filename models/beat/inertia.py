@@ -4,7 +4,7 @@ In a breakdown the kick goes and what is left, a hat or a stab, often falls betw
 moves over by half a beat at an unchanged tempo, though every listener goes on counting as before. So a shift of
 phase at the same tempo is first only noted: the old pulse is shown on, carried by the new one, and the new one is
 taken over when it has lasted in proportion to how long the old one had. Another tempo is believed at once: that
-is a cut.
+is a cut; and a pulse that has glided to another tempo within some beats counts as new.
 """
 
 from __future__ import annotations
@@ -17,6 +17,8 @@ TOLERANCE = 0.15
 """Beats by which the phase may move from one frame to the next without being another pulse."""
 SAME = 0.03
 """Of the logarithm of the tempo."""
+OTHER, BEATS = 0.05, 16.0
+"""How far it may go from its mean of so many beats: a belief may also glide to the tempo of another piece."""
 
 
 def wrapped(beats: float) -> float:
@@ -54,21 +56,33 @@ class Inertia:
         self.relocated = False
         self._contest = self._established = 0.0
         self._shown: Reading | None = None
+        self._usual = 0.0
 
     def follow(self, new: Reading) -> Reading:
         """What to show for the belief's `new` reading."""
-        old = self._shown
+        old, tempo = self._shown, -math.log(new.period)
         self.relocated = False
         if old is not None:
             step = (new.time - old.time) / old.period
             if abs(math.log(new.period / old.period)) >= SAME:
                 self._take_over()
             else:
+                self._compare(tempo, step * new.mass)
                 self._weigh(wrapped(new.phase + self.slip - old.phase - step), step * new.mass)
+        if old is None or self.relocated:
+            self._usual = tempo
         if self.slip:
             new = new._replace(phase=(new.phase + self.slip) % 1.0)
         self._shown = new
         return new
+
+    def _compare(self, tempo: float, beats: float) -> None:
+        """With the tempo at which the present pulse was established; of another one it is no measure."""
+        apart = tempo - self._usual
+        if abs(apart) >= OTHER:
+            self._usual, self._established = tempo, 0.0
+        else:
+            self._usual += apart * min(1.0, beats / BEATS)
 
     def _weigh(self, moved: float, beats: float) -> None:
         if abs(moved) > TOLERANCE:

@@ -54,6 +54,19 @@ def test_shares_of_the_bar_stay_shares():
     assert np.allclose(pointer.share.sum(2)[there], 1.0, atol=1e-4)
 
 
+@settings(deadline=None, max_examples=30)
+@given(st.lists(st.floats(0.0, 3.0), min_size=1, max_size=4))
+def test_coasting_loses_no_state_and_keeps_none_twice(seconds):
+    pointer = BarPointer()
+    rng = np.random.default_rng(3)
+    pointer.weight[:] = rng.random(pointer.weight.shape) * pointer._inside[:, None]
+    before = np.sort(pointer.weight, axis=0)
+    for part in seconds:
+        pointer.coast(111.0, part)
+        pointer.around(0, pointer.size)
+    assert np.array_equal(np.sort(pointer.weight, axis=0), before)
+
+
 @pytest.mark.parametrize("bpm", [160, 174])
 def test_a_click_is_not_followed_at_half_its_tempo_for_want_of_its_period(bpm):
     """160 BPM has no whole period, 80 has; 174 has none, either, 87 nearly."""
