@@ -31,7 +31,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat.features import FPS, PAIR
-from models.beat.statespace import STEP, FilterConfig, felt, intervals, octaves, one_later, usual
+from models.beat.statespace import STEP, FilterConfig, felt, intervals, octaves, one_later, succession, usual
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -96,7 +96,7 @@ class BarPointer:
         self.felt = felt(self.tempi, c.octave_centre, c.octave_width)
         ratio = self.periods[None, :] / self.periods[:, None]
         self._free = np.exp(-c.spread * np.abs(ratio - 1.0)) + c.octave_change * octaves(ratio)
-        self._succession = self._next_beat(c)
+        self._succession = succession(c.metres, c.metre_change).astype(np.float32)
         self.later = one_later(c.metres)
         self.earlier = np.argsort(self.later)
         self.first = np.array([k for r in self.rows for k in (1.0, *[0.0] * (r.stop - r.start - 1))], np.float32)
@@ -136,18 +136,6 @@ class BarPointer:
         """Views of what passes, shape ``(n, parts, tempi)``: weights, and the beats of the bar of each kind."""
         of_kinds = states[:, self.beliefs :].reshape(len(states), self.kinds, self.beats, self.size)
         return states[:, : self.beliefs], of_kinds
-
-    def _next_beat(self, c: FilterConfig) -> F32:
-        """``(beats, beats)``: to each beat from the one that is passed."""
-        out = np.zeros((self.beats, self.beats), np.float32)
-        for r in self.rows:
-            for k in range(r.start, r.stop - 1):
-                out[k + 1, k] = 1.0
-            others = [q.start for q in self.rows if q is not r]
-            out[r.start, r.stop - 1] = 1.0 - (c.metre_change if others else 0.0)
-            for o in others:
-                out[o, r.stop - 1] = c.metre_change / len(others)
-        return out
 
     def window(self, low: float, high: float) -> None:
         """Allow only tempi in ``low … high`` BPM (at least the nearest one to it)."""

@@ -17,8 +17,10 @@ TOLERANCE = 0.15
 """Beats by which the phase may move from one frame to the next without being another pulse."""
 SAME = 0.03
 """Of the logarithm of the tempo."""
-OTHER, BEATS = 0.05, 16.0
-"""How far it may go from its mean of so many beats: a belief may also glide to the tempo of another piece."""
+OTHER = 0.05
+"""How far it may be from its mean, of its logarithm: a belief may also glide to the tempo of another piece."""
+BEATS = 16.0
+"""Over which that mean goes."""
 
 
 def wrapped(beats: float) -> float:

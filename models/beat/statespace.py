@@ -165,6 +165,32 @@ def one_later(metres: tuple[int, ...]) -> I64:
     return np.concatenate([np.roll(np.arange(e - m, e), 1) for e, m in zip(ends, metres)])
 
 
+def succession(metres: tuple[int, ...], change: float) -> F64:
+    """Probability of each beat of every metre, if the beat before is known.
+
+    Parameters
+    ----------
+    metres : tuple of int
+        Beats per bar.
+    change : float
+        Probability per bar that the next one is of another metre.
+
+    Returns
+    -------
+    ndarray, shape (to, from)
+        Beats as in :func:`usual`; columns sum to 1.
+    """
+    ends = np.cumsum(metres)
+    first, last = ends - np.array(metres), ends - 1
+    out = np.eye(ends[-1], k=-1)
+    out[:, last] = 0.0
+    others = len(metres) - 1
+    change = change if others else 0.0
+    out[np.ix_(first, last)] = change / max(others, 1)
+    out[first, last] = 1.0 - change
+    return out
+
+
 def usual(metres: tuple[int, ...]) -> F64:
     """Probability of each beat of every metre when nothing is known; shape ``(sum(metres),)``."""
     weights = [_FOUR if m == 4 else 1.0 for m in metres]

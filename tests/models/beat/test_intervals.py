@@ -28,8 +28,7 @@ def test_tempi_go_from_end_to_end_and_are_as_far_apart_as_asked(low, high, fast,
 @given(st.integers(0, 90), st.integers(1, 60))
 def test_a_tempo_left_alone_turns_at_its_own_period_on_average(chain, beats):
     """Started in one state, with no other tempo to go to, the belief has moved on by so many beats."""
-    pointer = BarPointer(FilterConfig(restart=0.0))
-    pointer._change = np.eye(pointer.size, dtype=np.float32)
+    pointer = BarPointer(FilterConfig(restart=0.0, spread=1e6, octave_change=0.0))
     pointer.weight[:] = 0.0
     pointer.weight[0, :, chain] = 1.0
     period = pointer.periods[chain]
@@ -59,7 +58,8 @@ def test_shares_of_the_bar_stay_shares():
 def test_coasting_loses_no_state_and_keeps_none_twice(seconds):
     pointer = BarPointer()
     rng = np.random.default_rng(3)
-    pointer.weight[:] = rng.random(pointer.weight.shape) * pointer._inside[:, None]
+    inside = np.arange(len(pointer.weight))[:, None] < pointer.periods
+    pointer.weight[:] = rng.random(pointer.weight.shape) * inside[:, None]
     before = np.sort(pointer.weight, axis=0)
     for part in seconds:
         pointer.coast(111.0, part)
