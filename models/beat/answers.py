@@ -24,7 +24,7 @@ from models.beat.distill import probabilities, recovered
 from models.beat.features import SIZE, VIEWS
 from models.training.dataset import save_frames
 from realtime.errors import UserError, reported
-from realtime.hosting.spectral import logarithm
+from realtime.hosting.spectral import levels_of, logarithm
 
 F32 = npt.NDArray[np.float32]
 TOGETHER = 8
@@ -33,7 +33,7 @@ TOGETHER = 8
 
 def seen(frames: F32, gains: F32) -> F32:
     """Features of another view, from those of the sound as it is; `gains` are of the bands."""
-    power = np.expm1(frames * np.float32(np.log(10.0)))
+    power = levels_of(frames)
     power *= gains
     # what is rounded to less than nothing is nothing
     return logarithm(np.maximum(power, 0.0, out=power), power)

@@ -14,6 +14,7 @@ from models.beat.features import CENTRES, FPS, LABEL_DELAY, SIZE, VIEWS
 from models.beat.network import HEADS, Heads
 from models.beat.targets import IGNORE, TEMPO_BINS, TEMPO_HIGH, TEMPO_LOW, Targets, build
 from models.training.dataset import Piece, cached_pieces, is_validation
+from realtime.hosting.spectral import levels_of
 
 F32 = npt.NDArray[np.float32]
 PLAY_ON_ONE = 0.3
@@ -199,12 +200,12 @@ def _after_silence(x: F32, t: Targets, silence: int) -> tuple[F32, Targets]:
 
 def vary(x: F32, rng: np.random.Generator) -> F32:
     """Level, equaliser, noise floor, dropped bands and moments; `x` is ``(frames, 144)``, log10(1 + 1000 m)."""
-    power = np.expm1(x * np.float32(np.log(10.0)))
+    power = levels_of(x)
     gain_db = rng.uniform(-18, 8) + (_curve(rng) if rng.random() < 0.6 else np.zeros(SIZE))
     power *= (10 ** (gain_db / 20)).astype(np.float32)
     if rng.random() < 0.3:
         floor = 1000 * 10 ** (rng.uniform(-75, -40) / 20)
-        power += np.float32(floor) * rng.rayleigh(0.8, power.shape[1]).astype(np.float32)
+        power += np.float32(floor) * rng.rayleigh(0.8, power.shape[1:]).astype(np.float32)
         power *= 1 + 0.1 * rng.standard_normal((len(power), 1), np.float32).clip(-2, 2)
     y = np.log1p(power, out=power)
     y *= np.float32(1 / np.log(10.0))

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.beat.features import FPS, SHORT, centres
+from realtime.hosting.spectral import levels_of
 
 F32 = npt.NDArray[np.float32]
 F64 = npt.NDArray[np.float64]
@@ -31,7 +32,6 @@ _APART = 2.0
 _LEAST = 0.08
 """Distance from the others that counts, of the size of a row."""
 _MEMORY = 2 * max(BARS)
-_DECADE = np.float32(np.log(10.0))
 
 
 class Clicks:
@@ -61,7 +61,7 @@ class Clicks:
             Which beat of a bar of so many it was, from 1, where this is a click track with an accent.
         """
         low, last = (max(0, round((t - _EARLY) * FPS) - first) for t in (start, end))
-        levels = np.expm1(frames[low:last, : SHORT.bands] * _DECADE)
+        levels = levels_of(frames[low:last, : SHORT.bands])
         click, rest = np.split(levels, [round(_LONG * FPS)])
         # Overlapping windows add up to the same wherever between two frames a click falls.
         heard = np.add.reduce(click, axis=0, dtype=np.float64)

@@ -18,6 +18,7 @@ from models.tags.labels import FAMILIES, LEARNT
 from models.tags.truth import ABSENT_DB, LOUD_DB, MEMORY, PRESENT_DB, QUIET_DB, RELEASE
 from models.training.rng import chance, pick
 from realtime.errors import UserError
+from realtime.hosting.spectral import levels_of
 
 F32 = npt.NDArray[np.float32]
 U8 = npt.NDArray[np.uint8]
@@ -76,7 +77,7 @@ def scene(rng: Rng, stems: Stems, clean: bool = False) -> tuple[F32, F32, F32]:
     whole, levels, known = None, [], []
     for name, db in members:
         place = int(rng.integers(len(stems.features[name])))
-        power = np.expm1(np.asarray(stems.features[name][place], np.float32) * LN10)
+        power = levels_of(np.asarray(stems.features[name][place], np.float32))
         if chance(rng, 0.35):
             power *= (10 ** ((db + curve(rng, 4)) / 20)).astype(np.float32)
         else:

@@ -26,6 +26,7 @@ from models.tags.labels import FAMILIES, LEARNT
 from models.tags.network import TagNet
 from models.training import loop
 from realtime.errors import reported
+from realtime.hosting.spectral import levels_of
 
 F32 = npt.NDArray[np.float32]
 CHAIN = 2
@@ -46,7 +47,7 @@ def batch(rng: np.random.Generator, stems: Stems, rows: int, chain: int, clean: 
 
 def vary(x: F32, rng: np.random.Generator) -> F32:
     """Log-mel frames in another level and colour, with a noise floor, as another device would hear them."""
-    y = np.log1p(colour(rng, np.expm1(x * LN10)))
+    y = np.log1p(colour(rng, levels_of(x)))
     y /= LN10
     return y
 

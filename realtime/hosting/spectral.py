@@ -20,6 +20,7 @@ F32 = npt.NDArray[np.float32]
 
 # Constants are arrays without axes: next to an array, numpy takes these much more quickly than numbers.
 _PER_DECADE = np.array(1 / np.log(10.0), np.float32)
+_DECADE = np.array(np.log(10.0), np.float32)
 _AT_ONCE = 64
 _ZERO = np.zeros((), np.float32)
 _PEAK, _QUIETEST, _PEAK_SECONDS = 300.0, 3.0, 10.0
@@ -244,6 +245,12 @@ def logarithm(levels: F32, out: F32 | None = None) -> F32:
     """``log10(1 + level)``: log-mels of levels."""
     found: F32 = np.log1p(levels, out)
     found *= _PER_DECADE
+    return found
+
+
+def levels_of(log_mels: F32) -> F32:
+    """``10 ** x - 1``: levels of log-mels, the reverse of :func:`logarithm`."""
+    found: F32 = np.expm1(log_mels * _DECADE)
     return found
 
 

@@ -9,7 +9,7 @@ from realtime.hosting import fourier
 from realtime.hosting.frontend import FrontEnd
 from realtime.hosting.plugin import ENGINE_RATE, TICK, AudioInput, Beside
 from realtime.hosting.ratestream import MOST_AHEAD
-from realtime.hosting.spectral import FluxSpec, LogMelSpec, StftSpec, frames, logarithm
+from realtime.hosting.spectral import FluxSpec, LogMelSpec, StftSpec, frames, levels_of, logarithm
 
 
 def ticks(samples: np.ndarray) -> np.ndarray:
@@ -234,3 +234,8 @@ def test_a_spectrum_beside_sound_must_go_with_it() -> None:
     for ago in ((4,), (0, -1)):
         with pytest.raises(ValueError, match="within its hop"):
             AudioInput(24_000, 1, 480, beside=Beside(mel, ago))
+
+
+def test_levels_come_back_from_their_logarithms():
+    levels = np.geomspace(1e-3, 1e4, 50, dtype=np.float32)
+    assert levels_of(logarithm(levels)) == pytest.approx(levels, rel=1e-4)
