@@ -280,7 +280,7 @@ def mix_drums(
         for i, (t, v, a) in enumerate(loud):
             takes = sounds[v]
             wave = takes[i % len(takes)]
-            at = round(t * RATE)
+            at = min(round(t * RATE), count)  # a hit may round to past the end
             gain = np.float32(a**1.4 * 10 ** ((CLASS_DB[DRUM_CLASS[v]] + trims[v]) / 20))
             wave = wave[: count - at]
             out[at : at + len(wave)] += wave * gain

@@ -11,9 +11,9 @@ import pytest
 import soundfile
 
 from models.training import render, symbolic
-from models.training.compose.composer import STYLES
+from models.training.compose.composer import STYLES, compose
 from models.training.dj import crossfade
-from models.training.mix import RATE, Stage
+from models.training.mix import RATE, Stage, mix_drums
 from models.training.rng import stream
 from models.training.room import Hearing, warp
 from models.training.stress import CONDITIONS, seed_of, write
@@ -61,6 +61,14 @@ def test_same_seed_same_bytes() -> None:
     one, two = (render.render_seed(123, "composer", stage) for _ in range(2))
     assert np.array_equal(one.audio, two.audio)
     assert one.labels == two.labels
+
+
+def test_a_hit_that_rounds_to_past_the_end_is_no_hit() -> None:
+    piece = compose(stream(5, "hits"), STYLES["house"], 10.0, 120.0)
+    hits = [(0.5, "kick", 1.0), ((RATE + 0.8) / RATE, "kick", 1.0)]
+    drums = mix_drums(stream(5, "drums"), piece, hits, RATE, Stage(None), set())
+    assert drums.shape == (RATE,)
+    assert np.abs(drums[RATE // 2 :]).max() > 0
 
 
 def test_crossfade_keeps_one_grid() -> None:
