@@ -6,6 +6,8 @@ from realtime.timeline import Segment
 
 EASE = 0.5
 """Beats over which a small correction is spread; larger ones take as long as the slew bound asks."""
+HURRY, SETTLE, FASTEST = 50.0, 4.0, 0.5
+"""How fast a clock is corrected that has just jumped (:func:`slew_after`)."""
 HISTORY = 1.6
 """Seconds of past course that are kept, for outputs that are set to leave late."""
 
@@ -28,6 +30,15 @@ def fold(tempo: float, low: float, high: float, present: float = 1.0) -> float:
         above = tempo * factor * 2.0 / high
         factor *= 2.0 if above < low / (tempo * factor) else 1.0
     return factor
+
+
+def slew_after(beats: int, most: float) -> float:
+    """Largest deviation from the tempo with which a clock may be corrected `beats` beats after it jumped.
+
+    Nobody has got used to such a pulse yet, so it slews up to 12 times as fast as `most`, which holds from 46 beats
+    on: the gain of a loop that acquires its phase falls as 1/n (F. Gardner, "Phaselock Techniques", 2005).
+    """
+    return min(FASTEST, most * max(1.0, HURRY / (SETTLE + beats)))
 
 
 def aligned(beats: float, factor: float, position: float) -> float:

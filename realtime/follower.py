@@ -12,7 +12,7 @@ from statistics import median
 from typing import Literal, NamedTuple
 
 from realtime.barring import BarCounter, BarHint
-from realtime.course import Course, aligned, fold, wrap
+from realtime.course import Course, aligned, fold, slew_after, wrap
 from realtime.musical import Beat, BeatObservation, LockState
 from realtime.preset import TransportSettings
 from realtime.timeline import Segment, Timeline
@@ -83,6 +83,7 @@ class Follower:
         self._trace: deque[float] = deque(maxlen=128)
         self._events: deque[TransportEvent] = deque(maxlen=256)
         self._idle_until = -math.inf
+        self._begun = 0  # number of the last beat before the latest jump
         self._jumps = 0
         self._relocations = 0
         self._rejected = 0
@@ -233,7 +234,8 @@ class Follower:
         return max(self._now, self._last_time)
 
     def _steer(self, start: float, position: float, rate: float) -> None:
-        self._course.steer(start, Segment(start, position, rate), self.settings.max_slew)
+        most = slew_after(self._number - self._begun, self.settings.max_slew)
+        self._course.steer(start, Segment(start, position, rate), most)
 
     def _jump(self, obs: BeatObservation, why: str) -> None:
         rate = (self._locked_tempo or obs.tempo * self._factor) / 60.0
@@ -250,6 +252,7 @@ class Follower:
         position = self._number + 1 - (following - start) * rate
         before = self._course.at(start)
         self._course.jump(start, Segment(start, position, rate), keep=sends)
+        self._begun = self._number
         self._owed, self._rival, self._let_go = 0.0, None, False
         self._bars.release()
         if sends and self._number and abs(position - before) > 1e-6:

@@ -103,7 +103,7 @@ def test_gives_up_after_the_longest_coasting() -> None:
 
 
 def test_small_phase_errors_slew_within_the_bound() -> None:
-    s = show().run(10.0)
+    s = show().run(25.0)
     s.pulse.position += 0.15
     s.run(10.0)
     consecutive(s)
@@ -113,6 +113,16 @@ def test_small_phase_errors_slew_within_the_bound() -> None:
     assert max(spaces) <= 0.5 + 1e-9
     assert abs(s.beats[-2].time - max(t for t in s.pulse.beats if t <= s.now)) < 0.51
     assert min(abs(s.beats[-2].time - t) for t in s.pulse.beats) < 1e-3 or s.beats[-2].time > s.now
+
+
+def test_a_fresh_clock_is_corrected_within_two_beats() -> None:
+    s = show()
+    s.run(1.2)
+    s.pulse.position += 0.15  # the tracker has seen better
+    s.run(10.0)
+    consecutive(s)
+    assert s.names() == ["locked"]
+    assert max(errors([b for b in s.beats if 2.2 < b.time < 10.0], s.pulse.beats)) < 1e-3
 
 
 def test_jumps_when_the_tracker_says_that_it_relocated() -> None:

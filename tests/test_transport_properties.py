@@ -163,7 +163,7 @@ def test_equal_shows_give_equal_beats(script: list[tuple], config: TransportSett
 @given(st.floats(60, 200), st.floats(-0.15, 0.15), st.sampled_from([0.01, 0.04, 0.1]))
 def test_corrections_stay_within_the_bound(tempo: float, error: float, slew: float) -> None:
     s = Show(Transport(TransportSettings(max_slew=slew)), Pulse(lambda t: tempo))
-    s.run(5.0)
+    s.run(48 * 60.0 / tempo)  # a fresh clock slews faster
     s.pulse.position += error
     s.run(25.0)
     assert s.names() == ["locked"]
