@@ -97,7 +97,7 @@ class FilterConfig:
     octave_centre: float = 120.0
     octave_width: float = 0.85
     beliefs: tuple[Trust, ...] = (
-        Trust(tempo=2.0, answer=1),
+        Trust(tempo=2.0, answer=2),
         Trust(evidence=2.0, accents=False),
         Trust(tempo=0.0, answer=1),
     )

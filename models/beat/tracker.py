@@ -1,4 +1,4 @@
-"""Features, network and decoder in one: two frames of sound in, the belief and the due beat out.
+"""Features, networks and decoder in one: two frames of sound in, the belief and the due beat out.
 
 Both the plugin and the bench run this class, so what is measured is what is hosted.
 """
@@ -18,7 +18,7 @@ from models.beat.rhythm import EACH, F64, Accents
 from models.dsp.programme import Programme
 from models.dsp.stepper import Stepper
 
-WEIGHTS = Path(__file__).with_name("beat.onnx")
+WEIGHTS, SECOND = (Path(__file__).with_name(name) for name in ("beat.onnx", "second.onnx"))
 HEADS = ("pulse", "tempo", "phase", "metre", "music")
 
 
@@ -29,9 +29,9 @@ class Heard(NamedTuple):
     ----------
     end : float
         Stream seconds of the end of the frame.
-    pulse : list of [beat, downbeat], two
+    pulse : list of [beat, downbeat], three
         Probability of a beat, and of a downbeat if it is one: in the sound as it is; the mean of that and of the
-        answer to the sound without bass (:data:`~models.beat.features.VIEWS`).
+        answer to the sound without bass (:data:`~models.beat.features.VIEWS`); that mean of the second network's.
     tempo : ndarray of float32, shape (2, 48)
         Probability of tempi, in both views of the sound.
     phase : ndarray of float32, shape (16,)
@@ -59,6 +59,8 @@ class Heard(NamedTuple):
 class Tracker:
     """The whole tracker of one stream; owned by one thread, deterministic.
 
+    Of the second network, which errs elsewhere, one of the beliefs hears the pulse; all else is the first's.
+
     Attributes
     ----------
     decoder : BeatDecoder
@@ -68,7 +70,7 @@ class Tracker:
 
     def __init__(self, weights: Path = WEIGHTS, config: DecoderConfig | None = None) -> None:
         self.features = Features()
-        self.network = Stepper(weights, HEADS, len(VIEWS))
+        self.networks = [Stepper(path, HEADS, len(VIEWS)) for path in (weights, SECOND)]
         self.accents = Accents()
         self.programme = Programme(FPS)
         self.decoder = BeatDecoder(config, BarCounter())
@@ -76,7 +78,7 @@ class Tracker:
 
     def reset(self) -> None:
         """Forget all sound."""
-        self.network.reset()
+        self._forget()
         self.accents.reset()
         self.programme.reset()
         self.decoder.reset()
@@ -100,15 +102,15 @@ class Tracker:
             gains.append(self.programme.gain)
         views = self.features.views(block, gains)
         if any(resumes):  # a frame of silence before the sound changes nothing
-            self.network.reset()
-        pulse, tempo, phase, _, music = self.network.step(views)
+            self._forget()
+        (pulse, tempo, phase, _, music), (second, *_) = (network.step(views) for network in self.networks)
         self.pulse = pulse[0]
         rises = self.accents.step(block, levels)
         return [
             Heard(
                 end - (PAIR - 1 - k) * HOP / SAMPLE_RATE,
-                # from here on answers, not views: as it is, and the mean of both
-                [here, [0.5 * (a + b) for a, b in zip(here, there)]],
+                # from here on answers, not views
+                [here, _mean(here, there), _mean(*other)],
                 tempo[:, k],
                 phase[0, k],
                 rises[k * EACH : (k + 1) * EACH],
@@ -116,8 +118,18 @@ class Tracker:
                 sure,
                 resumes[k],
             )
-            for k, (here, there, (sure,)) in enumerate(zip(*pulse.tolist(), music[0].tolist()))
+            for k, (here, there, other, (sure,)) in enumerate(
+                zip(*pulse.tolist(), zip(*second.tolist()), music[0].tolist())
+            )
         ]
+
+    def _forget(self) -> None:
+        for network in self.networks:
+            network.reset()
+
+
+def _mean(one: list[float], two: list[float]) -> list[float]:
+    return [0.5 * (a + b) for a, b in zip(one, two)]
 
 
 def tell(decoder: BeatDecoder, heard: Heard) -> PredictedBeat | None:

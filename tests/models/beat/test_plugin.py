@@ -20,7 +20,7 @@ from models.beat.features import (
     blocks,
 )
 from models.beat.plugin import Beat
-from models.beat.tracker import HEADS, WEIGHTS, Tracker
+from models.beat.tracker import HEADS, SECOND, WEIGHTS, Tracker
 from models.dsp.offline import drive, prepared
 from models.dsp.programme import Programme
 from models.dsp.stepper import Stepper
@@ -118,8 +118,9 @@ def test_live_features_are_training_features():
     assert whole.shape[1] == SIZE
 
 
-def test_the_shipped_network_answers_with_probabilities():
-    network = Stepper(WEIGHTS, HEADS)
+@pytest.mark.parametrize("weights", [WEIGHTS, SECOND])
+def test_the_shipped_networks_answer_with_probabilities(weights):
+    network = Stepper(weights, HEADS)
     for frames in Features().clip(clicks(1)).reshape(-1, PAIR, SIZE):
         for answer in network.step(frames):
             assert ((answer >= 0) & (answer <= 1)).all()
@@ -153,18 +154,21 @@ def test_streams_beside_one_another_are_as_each_alone():
                 assert found[n] == pytest.approx(expected, abs=1e-4)
 
 
-def test_the_decoder_is_told_of_the_sound_as_it_is_and_of_the_mean_of_both_views():
-    tracker, network, features = Tracker(), Stepper(WEIGHTS, HEADS, len(VIEWS)), Features()
+def test_the_decoder_is_told_of_the_sound_as_it_is_and_of_the_mean_of_both_views_by_both_networks():
+    tracker, features = Tracker(), Features()
+    network, second = (Stepper(path, HEADS, len(VIEWS)) for path in (WEIGHTS, SECOND))
     programme, sound, frames = Programme(FPS), clicks(2), 0
     for block, end in blocks(sound):
         told = tracker.hear(block, end)
         gains = [programme.gain for hop in block[-MOVE:].reshape(-1, HOP) if not programme.hear(hop)]
-        pulse, tempo, phase, *_ = network.step(features.views(block, gains))
+        views = features.views(block, gains)
+        (pulse, tempo, phase, *_), (other, *_) = network.step(views), second.step(views)
         for k, heard in enumerate(told):
             frames += 1
             assert heard.end == pytest.approx(frames * HOP / SAMPLE_RATE)
             assert heard.pulse[0] == pytest.approx(pulse[0, k], abs=1e-6)
             assert heard.pulse[1] == pytest.approx(pulse[:, k].mean(0), abs=1e-6)
+            assert heard.pulse[2] == pytest.approx(other[:, k].mean(0), abs=1e-6)
             assert heard.tempo == pytest.approx(tempo[:, k], abs=1e-6)
             assert heard.phase == pytest.approx(phase[0, k], abs=1e-6)
     assert frames == len(sound) // HOP
