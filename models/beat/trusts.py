@@ -38,7 +38,12 @@ WAYS: dict[str, tuple[Trust, ...]] = {
     "one, network alone, no tempo": (Trust(), _NETWORK, Trust(tempo=0.0)),
     "the same, and tempo twice": (Trust(), _NETWORK, Trust(tempo=0.0), Trust(tempo=2.0)),
     "tempo twice, network alone, no tempo": (Trust(tempo=2.0), _NETWORK, Trust(tempo=0.0)),
-    "the same, two of them without bass as well": FilterConfig().beliefs,
+    "the same, two of them without bass as well": (
+        Trust(tempo=2.0, answer=1),
+        _NETWORK,
+        Trust(tempo=0.0, answer=1),
+    ),
+    "the same, the first by the second network": FilterConfig().beliefs,
 }
 """The last ships."""
 

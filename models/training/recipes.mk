@@ -45,7 +45,7 @@ FONT_PACKAGES := csound-soundfont denemo-data freepats lmms-common minuet-data
 
 TRAINED_MIX := composer=.66,pop909=.18,groove=.10,mix=.06
 
-.PHONY: train-beat train-beat-more train-voice train-pitch train-tags train-key train-structure train-drums train-tools
+.PHONY: train-beat train-voice train-pitch train-tags train-key train-structure train-drums train-tools
 
 train-tools:
 	@scripts/setup.sh train
@@ -69,15 +69,15 @@ $(BANK).json: $(PACKAGES)/.done
 
 # --- one each --------------------------------------------------------------------------------------------------
 # Two teachers, a network that learns from both, the same after it has heard real music that the three answer together,
-# its head that tells music from everything else, and the count of the bar (models/beat/CARD.md).
+# its head that tells music from everything else, the count of the bar, and a second network (models/beat/CARD.md).
 BEAT := $(WORK)/beat
 TRAIN_BEAT := $(RUN).beat.train --core ssm --hidden 144 --layers 4
-train-beat: $(BEAT)/with-music.onnx $(BEAT)/bars.onnx
+train-beat: $(BEAT)/with-music.onnx $(BEAT)/bars.onnx $(BEAT)/beside/final.pt
 
 $(BEAT)/music/.done: PIECES := --hours 33 --seed 5000000
 $(BEAT)/more/.done: PIECES := --hours 16.6 --seed 6000000
 $(BEAT)/new/.done: PIECES := --hours 9 --seed 66000000
-$(BEAT)/newer/.done: PIECES := --hours 9 --seed 77000000
+$(BEAT)/newer/.done: PIECES := --hours 25 --seed 91000000
 $(BEAT)/%/.done: | train-tools
 	$(RUN).training.render --data $(TRAIN) --out $(@D) $(PIECES) --mix $(TRAINED_MIX) --jobs $(JOBS)
 	$(RUN).training.dataset $(@D) $(@D)/features --features models.beat.features:Features
@@ -111,16 +111,16 @@ $(BEAT)/tracks/.done: $(BEAT)/new/.done $(PACKAGES)/.done
 $(BEAT)/with-music.onnx: $(BEAT)/final.pt $(BEAT)/tracks/.done
 	$(RUN).beat.music $@ $(BEAT)/beat.onnx --tracks $(BEAT)/tracks --seed 1
 
-# The same with more games and tracker modules, and for longer: better on rendered music, no better on recordings (CARD.md).
-train-beat-more: $(BEAT)/longer/final.pt
+# The second network, which has heard more games and tracker modules, and the answers of the first as well.
 $(BEAT)/tunes/.done: $(PACKAGES)/.done $(GAMES)/.done
 	$(RUN).training.modules $(@D) --music $(HEARD) $(addprefix $(GAMES)/,$(GAME_PACKAGES))
 	touch $@
 
-$(BEAT)/longer/final.pt: $(BEAT)/newer/.done $(BEAT)/tunes/.done $(BEAT)/final.pt
-	$(RUN).beat.answers $(<D) $(PANEL)
-	$(RUN).beat.hindsight $(BEAT)/more-real --music $(addprefix $(GAMES)/,$(GAME_PACKAGES)) $(BEAT)/tunes $(PANEL)
-	$(TRAIN_BEAT) --data $(BEAT)/new $(<D) $(BEAT)/real $(BEAT)/more-real --out $(@D) --seed 82 --steps 1200 $(LISTEN)
+$(BEAT)/beside/final.pt: $(BEAT)/newer/.done $(BEAT)/tunes/.done $(BEAT)/final.pt
+	$(RUN).beat.answers $(<D) $(PANEL) $(BEAT)/beat.onnx
+	$(RUN).beat.hindsight $(BEAT)/real-again --music $(HEARD) $(PANEL) $(BEAT)/beat.onnx
+	$(RUN).beat.hindsight $(BEAT)/more-real --music $(BEAT)/tunes $(addprefix $(GAMES)/,$(GAME_PACKAGES)) $(PANEL) $(BEAT)/beat.onnx
+	$(TRAIN_BEAT) --data $(<D) $(BEAT)/real-again $(BEAT)/more-real --out $(@D) --seed 102 --steps 2600 $(LISTEN)
 
 $(BEAT)/bars.onnx: $(BEAT)/more/.done
 	$(RUN).beat.train_bars --data $(<D) --out $(BEAT)/bars --seed 3 --steps 1000

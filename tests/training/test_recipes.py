@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-NAMES = ("beat", "beat-more", "voice", "pitch", "tags", "key", "structure", "drums")
+NAMES = ("beat", "voice", "pitch", "tags", "key", "structure", "drums")
 
 
 def commands(name: str, work: Path) -> list[list[str]]:
