@@ -35,8 +35,8 @@ def fold(tempo: float, low: float, high: float, present: float = 1.0) -> float:
 def slew_after(beats: int, most: float) -> float:
     """Largest deviation from the tempo with which a clock may be corrected `beats` beats after it jumped.
 
-    Nobody has got used to such a pulse yet, so it slews up to 12 times as fast as `most`, which holds from 46 beats
-    on: the gain of a loop that acquires its phase falls as 1/n (F. Gardner, "Phaselock Techniques", 2005).
+    Nobody has got used to such a pulse yet, so it slews up to 12 times as fast as `most`, which holds from 46
+    beats on: the gain of a loop that acquires its phase falls as 1/n (F. Gardner, "Phaselock Techniques", 2005).
     """
     return min(FASTEST, most * max(1.0, HURRY / (SETTLE + beats)))
 

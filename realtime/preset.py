@@ -69,7 +69,7 @@ class TransportSettings(Strict):
     phrase_bars: int = Field(4, ge=1, le=64)
     low_bpm: float = Field(40.0, ge=20.0, le=400.0)
     high_bpm: float = Field(280.0, ge=20.0, le=400.0)
-    max_slew: float = Field(0.04, gt=0.0, le=0.5, description="largest tempo deviation of a correction, once settled")
+    max_slew: float = Field(0.04, gt=0.0, le=0.5, description="largest tempo deviation to correct, once settled")
     horizon_ms: float = Field(40.0, ge=5.0, le=500.0, description="how far ahead beats are committed")
     lock_confidence: float = Field(0.6, ge=0.0, le=1.0, description="chance of being right from which it locks")
     coast_bars: int = Field(32, ge=1, le=1024, description="bars to keep time without evidence")
