@@ -32,7 +32,7 @@ def fold(tempo: float, low: float, high: float, present: float = 1.0) -> float:
     return factor
 
 
-def slew_after(beats: int, most: float) -> float:
+def slew_after(beats: float, most: float) -> float:
     """Largest deviation from the tempo with which a clock may be corrected `beats` beats after it jumped.
 
     Nobody has got used to such a pulse yet, so it slews up to 12 times as fast as `most`, which holds from 46

@@ -234,8 +234,8 @@ class Follower:
         return max(self._now, self._last_time)
 
     def _steer(self, start: float, position: float, rate: float) -> None:
-        most = slew_after(self._number - self._begun, self.settings.max_slew)
-        self._course.steer(start, Segment(start, position, rate), most)
+        beats = math.inf if self._owed else self._number - self._begun  # what a hand asked for takes its time
+        self._course.steer(start, Segment(start, position, rate), slew_after(beats, self.settings.max_slew))
 
     def _jump(self, obs: BeatObservation, why: str) -> None:
         rate = (self._locked_tempo or obs.tempo * self._factor) / 60.0
