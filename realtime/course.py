@@ -33,10 +33,22 @@ def fold(tempo: float, low: float, high: float, present: float = 1.0) -> float:
 
 
 def slew_after(beats: float, most: float) -> float:
-    """Largest deviation from the tempo with which a clock may be corrected `beats` beats after it jumped.
+    """How fast a clock may be corrected that has jumped a while ago.
 
-    Nobody has got used to such a pulse yet, so it slews up to 12 times as fast as `most`, which holds from 46
-    beats on: the gain of a loop that acquires its phase falls as 1/n (F. Gardner, "Phaselock Techniques", 2005).
+    Nobody has got used to such a pulse yet, so it slews up to 12 times as fast as later: the gain of a loop that
+    acquires its phase falls as 1/n (F. Gardner, "Phaselock Techniques", 2005).
+
+    Parameters
+    ----------
+    beats : float
+        Beats since the jump, 0 and more.
+    most : float
+        Bound from 46 beats on, as a part of the tempo.
+
+    Returns
+    -------
+    float
+        Largest deviation, as a part of the tempo; never above .5.
     """
     return min(FASTEST, most * max(1.0, HURRY / (SETTLE + beats)))
 
