@@ -39,7 +39,7 @@ class Stepper:
     def __init__(self, path: Path, answers: tuple[str, ...], streams: int | None = None) -> None:
         if not path.exists():
             raise UserError(
-                f"{path}: no such network; reinstall, or train it with python -m models.{path.stem}.train"
+                f"{path}: no such network; reinstall, or make it anew (make train-{path.parent.name} in a clone)"
             )
         self._session = open_session(path)
         frame, *states = self._session.get_inputs()
