@@ -22,6 +22,7 @@ from models.beat.confidence import confidence
 from models.beat.decoderconfig import DecoderConfig
 from models.beat.features import FPS, LABEL_DELAY, PAIR
 from models.beat.inertia import Inertia
+from models.beat.lone import SLOW, Lone
 from models.beat.pending import Pending
 from models.beat.reading import PredictedBeat, Reading, Window, tempo_of
 from models.beat.rhythm import Rhythm
@@ -77,6 +78,8 @@ class BeatDecoder:
         self._pending = Pending(self.config.filter.beat_prior)
         self.support = Support()
         self.music = Music(FPS)
+        self.lone = Lone(FPS)
+        self._slow = self.filter.tempi <= SLOW
         self._bar_bins = bar_bins(self.config.filter.metres)
         self._axis = tempo_position(self.filter.tempi.astype(np.float32))
         apart = np.abs(np.subtract.outer(np.arange(self.filter.size), np.arange(self.filter.size)))
@@ -94,10 +97,8 @@ class BeatDecoder:
 
     def reset(self) -> None:
         """Forget everything."""
-        self.filter.reset()
-        self._inertia.reset()
-        self.support.reset()
-        self.music.reset()
+        for part in (self.filter, self._inertia, self.support, self.lone, self.music, self._pending):
+            part.reset()
         if self.bars is not None:
             self.bars.reset()
         self.coasting = True
@@ -107,17 +108,14 @@ class BeatDecoder:
         self.downbeat_confidence = 0.0
         self.reading: Reading | None = None
         self.believed: Reading | None = None
-        self._pending.reset()
         self._activity = 0.0
         self._chain = -1
         self._window = Window(-1, np.zeros((0, 0), np.float32), np.zeros(0, np.int64))
         self._last = -np.inf
         self.followed = 0
-        self._moves = 0
+        self._moves = self._index = 0
         self._begun = self._paused = False
-        self._lost = 0.0
-        self._index = 0
-        self._loudest = 0.0
+        self._lost = self._loudest = 0.0
         self._recent: deque[tuple[int, float]] = deque(maxlen=17)
 
     def step(
@@ -160,9 +158,11 @@ class BeatDecoder:
         c = self.config
         self._loudest = max(beat, self._loudest)
         self._activity = max(beat, self._activity * math.exp(-FRAME_SECONDS / c.memory))
+        self.lone.hear(beat)
         self.coasting = self._activity < (c.lively if self.coasting else c.quiet)
         # that there is no beat says something only while there are beats at all
-        faith = min(1.0, max(0.0, (self._activity - c.quiet) / (c.certain - c.quiet)))
+        sure = (self._activity - c.quiet) / (c.certain - c.quiet)
+        faith = 1.0 if self.lone.value else min(1.0, max(0.0, sure))
         self._pending.note(answers, faith, rise)
         time = end - LABEL_DELAY + c.offset
         self.support.hear(beat, self.coasting)
@@ -237,6 +237,8 @@ class BeatDecoder:
         """Of each chain's tempo, from the network's idea of it."""
         mean = tempo if tempo.ndim == 1 else np.add.reduce(tempo) / len(tempo)
         likely = np.interp(self._axis, self._bins, mean) * TEMPO_BINS + 0.5
+        if self.lone.value:
+            likely[self._slow] = likely.max()
         out: F64 = likely ** (self.config.tempo_weight * PAIR * RENEW_EVERY)
         return out
 
@@ -274,7 +276,7 @@ class BeatDecoder:
     def _read(self, time: float) -> Reading:
         c, f = self.config, self.filter
         tempi = f.marginal()
-        groups = (self._neighbours @ tempi) * self._felt
+        groups = (self._neighbours @ tempi) * (1.0 if self.lone.value else self._felt)
         best = int(groups.argmax())
         held = self._chain
         if held >= 0 and abs(best - held) > NEIGHBOURS // 2:

@@ -1,0 +1,49 @@
+"""Slow beats that stand alone, as those of a metronome do.
+
+In music something always sounds between slow beats, so that what is felt as the beat may well be twice as fast;
+the network has learnt to say so, and says it of a lone click of 50 BPM, too.
+"""
+
+from __future__ import annotations
+
+SLOW = 62.5
+"""BPM from which on down this is asked."""
+_CLEAR, _OVER = 0.2, 0.1
+"""Answer with which a beat begins, and that it has to fall below before another can."""
+_GAPS, _EVEN = 4, 1.15
+"""Gaps that have to be alike, and how far the longest may exceed the shortest."""
+
+
+class Lone:
+    """Whether the last beats were slow, even, and had nothing at all between them. Owned by the decoder's thread.
+
+    Parameters
+    ----------
+    rate : float
+        Frames per second.
+
+    Attributes
+    ----------
+    value : bool
+    """
+
+    def __init__(self, rate: float) -> None:
+        self._least = rate * 60.0 / SLOW
+        self.reset()
+
+    def reset(self) -> None:
+        """Nothing heard."""
+        self.value = False
+        self._gaps = [0] * _GAPS
+        self._since, self._within = 0, False
+
+    def hear(self, beat: float) -> None:
+        """Take a frame's probability of a beat, 0–1."""
+        self._since += 1
+        if beat > _CLEAR and not self._within:
+            self._gaps = [*self._gaps[1:], self._since]
+            self._since, self._within = 0, True
+        elif beat < _OVER:
+            self._within = False
+        shortest = min(self._gaps)
+        self.value = shortest >= self._least and max(*self._gaps, self._since) <= _EVEN * shortest
