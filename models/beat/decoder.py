@@ -187,8 +187,8 @@ class BeatDecoder:
     def silence_ended(self) -> None:
         """Sound is back after a silence; call before its first frame. The next attack may begin another piece."""
         self._begun, self._paused = False, True
-        self.support.reset()
-        self.music.reset()
+        for part in (self.support, self.lone, self.music):
+            part.reset()
 
     def _begin(self) -> None:
         """Here is the first attack of all, or after a silence."""
