@@ -30,6 +30,7 @@ class Lone:
     Attributes
     ----------
     value : bool
+        Whether it is so now.
     """
 
     def __init__(self, rate: float) -> None:
@@ -44,6 +45,8 @@ class Lone:
 
     def hear(self, beat: float) -> None:
         """Take a frame's probability of a beat, 0–1."""
+        if self._shorter == _MUSIC:
+            return
         self._since += 1
         if beat > _CLEAR and not self._within:
             self._gaps = [*self._gaps[1:], self._since]
@@ -52,4 +55,4 @@ class Lone:
         elif beat < _OVER:
             self._within = False
         shortest, longest = min(self._gaps), max(*self._gaps, self._since)
-        self.value = self._shorter < _MUSIC and shortest >= self._least and longest <= _EVEN * shortest
+        self.value = shortest >= self._least and longest <= _EVEN * shortest
